@@ -1,0 +1,10 @@
+//! Where frames come from. This room knows frames and time, and nothing of protocols.
+//!
+//! A [`Source`] lends batches of [`Frame`]s whose bytes lie where they were read: in the buffer of a file, in a
+//! ring shared with the kernel. Nothing is copied on the way to the analyzer. Time is carried by the frames.
+
+mod frame;
+mod source;
+
+pub use frame::{Direction, Frame, Interface, InterfaceId, LinkType};
+pub use source::{Damage, Input, Sink, Source, Step};

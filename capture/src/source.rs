@@ -1,0 +1,78 @@
+//! The contract between sources and whoever takes their frames.
+
+use crate::frame::{Frame, Interface, InterfaceId};
+
+/// Takes what a [`Source`] lends.
+pub trait Sink {
+    /// A new interface: said once, before its first frame.
+    fn interface(&mut self, interface: &Interface);
+    /// Frames in the order of the source, at least one, valid for this call only.
+    fn frames(&mut self, batch: &[Frame<'_>]);
+    /// The capture says that it lost `count` frames on an interface at about `at_ns` (pcapng drop counts, kernel drops).
+    fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64);
+}
+
+/// What a step of a source came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something was lent or read; call again.
+    More,
+    /// Live: nothing to read just now.
+    Idle,
+    /// There will be no more.
+    End,
+}
+
+/// Damage met while reading: everything before it was lent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Offset in bytes within the (decompressed) input.
+    pub offset: u64,
+    /// What should have been there.
+    pub expected: String,
+    /// What was there.
+    pub found: String,
+    /// What was done: reading ended, or went on at a later offset.
+    pub outcome: String,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at byte {}: expected {}, found {}; {}", self.offset, self.expected, self.found, self.outcome)
+    }
+}
+
+/// One input of a source, as far as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// As the user gave it; `-` for standard input.
+    pub path: String,
+    /// Names of the link types met.
+    pub link_types: Vec<String>,
+    /// Frames lent.
+    pub frames: u64,
+    /// Their captured bytes.
+    pub captured_bytes: u64,
+    /// Earliest frame.
+    pub first_ns: Option<u64>,
+    /// Latest frame.
+    pub last_ns: Option<u64>,
+    /// Frames the capture says it lost.
+    pub dropped: u64,
+    /// Bytes of the file read so far (compressed, where it is).
+    pub read_bytes: u64,
+    /// Size of the file; absent for standard input.
+    pub size_bytes: Option<u64>,
+    /// Damage met; at most 16, `damage_left_out` counts the rest.
+    pub damage: Vec<Damage>,
+    /// Damage beyond the first 16.
+    pub damage_left_out: u64,
+}
+
+/// Lends frames.
+pub trait Source: Send {
+    /// Lends what is next to `sink`: some interfaces, at most one batch of frames.
+    fn step(&mut self, sink: &mut dyn Sink) -> Step;
+    /// The inputs and how far they are read.
+    fn inputs(&self) -> Vec<Input>;
+}

@@ -1,0 +1,1 @@
+//! Who looks: the HTTP API, the live stream, the web page.

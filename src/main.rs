@@ -1,0 +1,3 @@
+//! fabricscope: sees inside a GPU-training fabric from its mirrored switch ports.
+
+fn main() {}
