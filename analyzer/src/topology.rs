@@ -1,5 +1,12 @@
-//! What is known of the fabric before a frame is read.
+//! What is known of the fabric before a frame is read: the topology file, and its [`Plan`] for a worker.
 
-/// Topology and the nature of the taps, indexed for the worker.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {}
+mod file;
+mod plan;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::{End, Key, Link, Mirrors, Node, NodeType, Port, Roce, Topology, TopologyError};
+pub use plan::{MirroredPort, Plan};
+pub use value::{Directions, Id, Mac, OneOrMany, TapFormat};

@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::packet::{Addr, MirrorKey, MirrorKind};
+
+/// The shared captures, or `None` with a loud line.
+fn shared(folder: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let shared = std::env::var_os("FABRICSCOPE_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let path = shared.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none(), "{} is missing", path.display());
+    println!("SKIPPED: {} is missing", path.display());
+    None
+}
+
+fn simulated(scenario: &str) -> Option<Topology> {
+    let path = shared("captures/fabric-sim")?.join(scenario).join("topology.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    Some(Topology::parse(&text, &path.to_string_lossy()).unwrap())
+}
+
+#[test]
+fn every_simulated_topology_loads_and_survives_toml() {
+    let Some(folder) = shared("captures/fabric-sim") else { return };
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().join("topology.json");
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let topology = Topology::parse(&text, "t.json").unwrap();
+        let toml = topology.to_toml().unwrap();
+        assert_eq!(Topology::parse(&toml, "t.toml").unwrap(), topology);
+        let plan = Plan::new(&topology);
+        assert_eq!(plan.links.len(), topology.links.len() * 2);
+        for tap in &topology.mirrors {
+            let pcap = tap.pcap.as_deref().unwrap();
+            assert!(plan.tap_format(pcap).is_some());
+            assert!(plan.tap_format(pcap.trim_end_matches(".zst")).is_some());
+        }
+        read += 1;
+    }
+    assert!(read >= 14, "only {read} read");
+}
+
+#[test]
+fn macs_name_link_and_direction() {
+    let Some(topology) = simulated("degraded_open") else { return };
+    let plan = Plan::new(&topology);
+    for (index, link) in topology.links.iter().enumerate() {
+        let (a, b) = (link.a.mac.unwrap().0, link.b.mac.unwrap().0);
+        let there = plan.by_macs(a, b).unwrap();
+        let back = plan.by_macs(b, a).unwrap();
+        assert_eq!((there.0 as usize, back.0 as usize), (index * 2, index * 2 + 1));
+        assert_eq!(plan.link(there).unwrap().reverse, Some(back));
+        assert_eq!(plan.by_macs(a, [0x01, 0x80, 0xc2, 0, 0, 1]), Some(there));
+        assert_eq!(plan.by_macs([2; 6], b), Some(there));
+    }
+    let other = topology.links[1].a.mac.unwrap().0;
+    assert_eq!(plan.by_macs(topology.links[0].a.mac.unwrap().0, other), None);
+    let uplink = plan.links.iter().find(|l| l.id == "leaf0-spine2:leaf0>spine2").unwrap();
+    assert_eq!((uplink.name.as_str(), uplink.speed_bps, uplink.host), ("leaf0->spine2", Some(25_000_000_000), None));
+    assert_eq!(uplink.tap, "leaf0_swp7.pcap.zst");
+    let access = plan.links.iter().find(|l| l.name == "leaf0->h00").unwrap();
+    assert_eq!(access.host, Some(Addr::v4([10, 1, 0, 10])));
+    assert_eq!(plan.host_name(Addr::v4([10, 1, 0, 10])), Some("h00"));
+    assert_eq!(plan.rdma_ports(), [4791]);
+}
+
+#[test]
+fn mirrors_name_the_port() {
+    let Some(topology) = simulated("healthy_mirror_loss") else { return };
+    let plan = Plan::new(&topology);
+    let source = Some(Addr::v4([10, 255, 0, 3]));
+    let mut key = MirrorKey { kind: MirrorKind::Erspan2, session: Some(522), source, ..MirrorKey::default() };
+    let (port, link) = plan.by_mirror("merged_erspan2.pcap", &key, 0, None).unwrap();
+    assert_eq!((port.node.as_str(), port.port.as_str(), link), ("leaf2", "swp2", None));
+    assert_eq!(plan.link(port.rx).unwrap().name, "h09->leaf2");
+    assert_eq!(plan.by_mirror("merged_erspan2.pcap", &key, 0, Some(true)).unwrap().1, Some(port.tx));
+    let host = topology.links.iter().find(|l| l.name.as_deref() == Some("h09-leaf2")).unwrap().a.mac.unwrap().0;
+    assert_eq!(port.link_of(None, Some((host, [9; 6]))), Some(port.rx));
+    assert_eq!(port.link_of(None, Some(([9; 6], host))), Some(port.tx));
+    assert_eq!(port.link_of(None, Some(([9; 6], [8; 6]))), None);
+    key.session = Some(523);
+    assert!(plan.by_mirror("merged_erspan2.pcap", &key, 0, None).is_none());
+    assert!(plan.by_mirror("other.pcap", &key, 0, None).is_none());
+}
+
+#[test]
+fn rspan_taps_are_told() {
+    let Some(topology) = simulated("healthy_ring_pipeline") else { return };
+    let plan = Plan::new(&topology);
+    assert_eq!(plan.tap_format("merged_rspan.pcap.zst"), Some((true, None)));
+    let key = MirrorKey { kind: MirrorKind::Rspan, vlan: Some(495), ..MirrorKey::default() };
+    let (port, _) = plan.by_mirror("merged_rspan.pcap.zst", &key, 0, None).unwrap();
+    assert_eq!(port.port, "swp5");
+}
+
+#[test]
+fn wrong_values_are_named_with_their_line() {
+    let cases = [
+        ("{\n\"nodes\": [\n{\"name\": \"h\", \"ip\": \"10.0.0\"}]}", 3, "IP"),
+        ("[[nodes]]\nname = \"h\"\nip = \"ten\"\n", 3, "IP"),
+        ("[[nodes]]\nname = \"h\"\n[[links]]\na = { node = \"h\", mac = \"zz\" }\nb = { node = \"h\" }\n", 4, "MAC"),
+        ("[[nodes]]\nname = \"h\"\n[[links]]\nspeed_bps = \"fast\"\na.node = \"h\"\nb.node = \"h\"\n", 4, "string"),
+        ("[[nodes]]\nname = \"h\"\n[[links]]\na.node = \"h\"\nb.node = \"g\"\n", 5, "`g`"),
+        ("[[nodes]]\nname = \"h\"\n[[nodes]]\nname = \"h\"\n", 4, "two nodes"),
+        ("[[mirrors]]\nformat = \"erspan9\"\n", 2, "erspan9"),
+        ("{\"mirrors\": [{\n\"ports\": [{\"node\": \"x\"}]}]}", 2, "`x`"),
+        ("{", 1, "EOF"),
+    ];
+    for (text, line, word) in cases {
+        let error = Topology::parse(text, "fabric.toml").unwrap_err();
+        assert_eq!(error.line, Some(line), "{error} in {text}");
+        assert!(error.what.contains(word), "{error} should speak of {word}");
+        assert!(error.to_string().starts_with(&format!("fabric.toml, line {line}: ")));
+    }
+}
+
+#[test]
+fn unknown_keys_are_kept() {
+    let text = "colour = \"red\"\n[[nodes]]\nname = \"h\"\nrack = 7\nip = [\"10.0.0.1\", \"10.0.1.1\"]\n";
+    let topology = Topology::parse(text, "t.toml").unwrap();
+    assert_eq!(topology.nodes[0].other["rack"], 7);
+    assert_eq!(topology.other["colour"], "red");
+    assert_eq!(Plan::new(&topology).host_name(Addr::v4([10, 0, 1, 1])), Some("h"));
+    assert!(topology.to_toml().unwrap().contains("rack = 7"));
+}
+
+#[test]
+fn parallel_links_get_names_of_their_own_and_shared_macs_decide_nothing() {
+    let text = r#"{"nodes":[{"name":"l","type":"switch"},{"name":"s","type":"switch"}],
+        "links":[{"a":{"node":"l","port":"p1","mac":"02:00:00:00:00:01"},"b":{"node":"s","port":"p1","mac":"02:00:00:00:00:02"}},
+                 {"a":{"node":"l","port":"p2","mac":"02:00:00:00:00:01"},"b":{"node":"s","port":"p2","mac":"02:00:00:00:00:03"}}]}"#;
+    let plan = Plan::new(&Topology::parse(text, "t").unwrap());
+    assert_eq!(plan.links[2].id, "l:p2-s:p2:l>s");
+    assert_eq!(plan.links[3].name, "s:p2->l:p2");
+    let mac = |last| [2, 0, 0, 0, 0, last];
+    assert_eq!(plan.by_macs(mac(1), mac(3)), Some(plan.links[2].link));
+    assert_eq!(plan.by_macs(mac(1), [1; 6]), None);
+    assert_eq!(plan.by_macs(mac(3), [1; 6]), Some(plan.links[3].link));
+}
+
+#[test]
+fn the_default_plan_knows_nothing() {
+    let plan = Plan::default();
+    assert!(plan.is_empty());
+    assert_eq!(plan.by_macs([0; 6], [0; 6]), None);
+    assert_eq!(plan.tap_format("x"), None);
+}
