@@ -12,4 +12,5 @@ pub mod report;
 pub mod sketch;
 pub mod tick;
 pub mod topology;
+pub mod wire;
 pub mod worker;

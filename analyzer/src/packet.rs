@@ -267,6 +267,8 @@ pub struct Packet<'a> {
     pub src_mac: Option<[u8; 6]>,
     /// Destination MAC of the inner frame.
     pub dst_mac: Option<[u8; 6]>,
+    /// Outermost VLAN id of the captured frame, if it is tagged: an RSPAN tag is learned from this.
+    pub outer_vlan: Option<u16>,
     /// Innermost VLAN id of the inner frame, the RSPAN tag not counted.
     pub vlan: Option<u16>,
     /// Priority code point of that tag.

@@ -1,0 +1,80 @@
+//! Frames built byte by byte.
+
+use capture::LinkType;
+
+use super::{Decoder, Refusal, TapFormat, icrc_ok, opcode_name};
+use crate::packet::{MirrorKind, Packet, Transport};
+
+pub(super) fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    frame.extend(ethertype.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+pub(super) fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let total = 20 + payload.len() as u16;
+    let mut packet = vec![0x45, 0x69, (total >> 8) as u8, total as u8, 0x12, 0x34, 0x40, 0, 64, protocol, 0, 0];
+    packet.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+    packet.extend(payload);
+    packet
+}
+
+pub(super) fn udp(dport: u16, payload: &[u8]) -> Vec<u8> {
+    let mut datagram = 69u16.to_be_bytes().to_vec();
+    datagram.extend(dport.to_be_bytes());
+    datagram.extend((8 + payload.len() as u16).to_be_bytes());
+    datagram.extend([0, 0]);
+    datagram.extend(payload);
+    datagram
+}
+
+/// RC write first: 32 bytes of payload, pad 0, ICRC zero.
+pub(super) fn write_first() -> Vec<u8> {
+    let mut bytes = vec![0x06, 0x80, 0xff, 0xff, 0x40, 0, 0x12, 0x34, 0x80, 0xff, 0xff, 0xfe];
+    bytes.extend([0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 7, 0, 0x10, 0, 0]);
+    bytes.extend([0xab; 32]);
+    bytes.extend([0; 4]);
+    bytes
+}
+
+pub(super) fn roce() -> Vec<u8> {
+    ethernet(0x0800, &ipv4(17, &udp(4791, &write_first())))
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Packet<'_>, Refusal> {
+    Decoder::default().decode(LinkType::Ethernet, TapFormat::default(), bytes, bytes.len() as u32)
+}
+
+fn assert_roce(packet: &Packet<'_>) {
+    let Transport::Rdma(bth) = packet.transport else { panic!("{packet:?}") };
+    assert_eq!((opcode_name(bth.opcode).as_str(), bth.dst_qp, bth.psn), ("RC_WRITE_FIRST", 0x1234, 0xff_fffe));
+    assert_eq!(
+        (bth.sport, bth.dport, bth.solicited, bth.ack_req, bth.becn, bth.fecn),
+        (69, 4791, true, true, true, false)
+    );
+    assert_eq!((bth.eth.dma_len, packet.payload_len, packet.payload.len()), (Some(1 << 20), 32, 32));
+    let ip = packet.ip.expect("ip");
+    assert_eq!((ip.dscp, ip.ecn, ip.ttl, ip.id), (26, 1, 64, 0x1234));
+    assert_eq!((packet.wire_len as usize, packet.whole), (roce().len(), true));
+}
+
+#[test]
+fn roce_v2_is_read() {
+    let frame = roce();
+    let packet = decode(&frame).expect("reads");
+    assert_roce(&packet);
+    assert_eq!(packet.mirror.key.kind, MirrorKind::Plain);
+    assert_eq!(icrc_ok(&packet), Some(false));
+}
+
+#[test]
+fn erspan_envelopes_come_off() {
+    let two = [&[0x10, 0, 0, 0, 0, 0, 0, 9][..], &[0x10, 0x0a, 0x04, 0x05, 0, 0, 0, 7], &roce()].concat();
+    let frame = ethernet(0x0800, &ipv4(47, &[&[0x10, 0, 0x88, 0xbe][..], &two[4..]].concat()));
+    let packet = decode(&frame).expect("reads");
+    assert_roce(&packet);
+    let mirror = packet.mirror;
+    assert_eq!((mirror.key.kind, mirror.key.session, mirror.key.port), (MirrorKind::Erspan2, Some(5), Some(7)));
+    assert_eq!((mirror.sequence, mirror.truncated, mirror.egress), (Some(9), true, None));
+}
