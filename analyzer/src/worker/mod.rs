@@ -1,11 +1,40 @@
 //! One worker: frames in, ticks out. Single-threaded; several workers' ticks merge.
 
+mod flows;
+mod links;
+mod meter;
+mod psn_track;
+mod rdma;
+mod taps;
+mod tcp;
+mod turn;
+
 use std::sync::Arc;
 
-use capture::{Frame, Interface, InterfaceId};
+use capture::{Frame, Interface, InterfaceId, LinkType};
 
-use crate::tick::Tick;
+use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
+use crate::wire::{Decoder, Refusal, TapFormat};
+
+use flows::{Flow, Flows};
+use links::Links;
+use taps::Taps;
+
+/// What is known of an interface's mirror beyond its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapNature {
+    /// The outermost VLAN tag is the mirror's (RSPAN).
+    pub rspan: bool,
+    /// A VXLAN or Geneve envelope is the mirror's, not an overlay's.
+    pub tunnel_is_mirror: bool,
+}
+
+impl Default for TapNature {
+    fn default() -> Self {
+        Self { rspan: false, tunnel_is_mirror: true }
+    }
+}
 
 /// Sizes and lengths of a worker.
 #[derive(Clone, Debug)]
@@ -26,27 +55,231 @@ impl Default for WorkerConfig {
     }
 }
 
-/// Decodes, attributes and measures.
-pub struct Worker {
-    _config: WorkerConfig,
-    _plan: Arc<Plan>,
+/// A tap's interface as the worker needs it.
+#[derive(Clone, Debug)]
+struct Port {
+    source: Arc<str>,
+    link_type: LinkType,
+    pcapng_interface: u32,
+    fcs_len: u8,
+    nature: TapNature,
 }
+
+/// Decodes, attributes and measures.
+#[derive(Debug)]
+pub struct Worker {
+    config: WorkerConfig,
+    decoder: Decoder,
+    ports: Vec<Port>,
+    links: Links,
+    flows: Flows,
+    taps: Taps,
+    capture: CaptureTick,
+    refused: [u64; Refusal::ALL.len()],
+    moves: Vec<Move>,
+    tick_start_ns: Option<u64>,
+    newest_ns: u64,
+}
+
+/// Moves kept per tick.
+const MOVES: usize = 65_536;
 
 impl Worker {
     /// A worker over what is known of the fabric.
     pub fn new(config: WorkerConfig, plan: Arc<Plan>) -> Self {
-        Self { _config: config, _plan: plan }
+        Self {
+            decoder: Decoder { rdma_ports: config.rdma_ports.clone() },
+            flows: Flows::new(config.flow_capacity),
+            links: Links::new(plan),
+            ports: Vec::new(),
+            taps: Taps::default(),
+            capture: CaptureTick::default(),
+            refused: [0; Refusal::ALL.len()],
+            moves: Vec::new(),
+            tick_start_ns: None,
+            newest_ns: 0,
+            config,
+        }
     }
 
-    /// Makes an interface known, before its first frame.
-    pub fn add_interface(&mut self, _interface: &Interface) {}
+    /// Makes an interface known, before its first frame. Interfaces are numbered densely from 0.
+    pub fn add_interface(&mut self, interface: &Interface, nature: TapNature) {
+        let index = usize::from(interface.id.0);
+        let port = Port {
+            source: interface.source.as_str().into(),
+            link_type: interface.link_type,
+            pcapng_interface: interface.index_in_file,
+            fcs_len: interface.fcs_len,
+            nature,
+        };
+        if index < self.ports.len() {
+            if let Some(place) = self.ports.get_mut(index) {
+                *place = port;
+            }
+        } else {
+            self.ports.resize(index + 1, port);
+        }
+    }
 
     /// Observes frames; `ready` gets each tick whose time has passed.
-    pub fn observe(&mut self, _frames: &[Frame<'_>], _ready: &mut dyn FnMut(Tick)) {}
+    pub fn observe(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
+        for frame in frames {
+            self.pass_time(frame.at_ns, ready);
+            self.frame(frame);
+        }
+    }
 
     /// The capture itself lost frames.
-    pub fn dropped(&mut self, _interface: InterfaceId, _at_ns: u64, _count: u64) {}
+    pub fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
+        self.taps.dropped(interface.0, at_ns, count);
+    }
 
     /// Hands over the last tick.
-    pub fn finish(&mut self, _ready: &mut dyn FnMut(Tick)) {}
+    pub fn finish(&mut self, ready: &mut dyn FnMut(Tick)) {
+        if let Some(start_ns) = self.tick_start_ns.take() {
+            let end_ns = start_ns.saturating_add(self.config.tick_ns);
+            ready(self.hand_over(start_ns, end_ns));
+        }
+    }
+
+    /// Time that runs backwards stays in the present tick; a leap forward skips the empty ticks.
+    fn pass_time(&mut self, at_ns: u64, ready: &mut dyn FnMut(Tick)) {
+        let tick_ns = self.config.tick_ns.max(1);
+        let aligned = at_ns - at_ns % tick_ns;
+        match self.tick_start_ns {
+            None => self.tick_start_ns = Some(aligned),
+            Some(start_ns) if aligned > start_ns => {
+                self.tick_start_ns = Some(aligned);
+                ready(self.hand_over(start_ns, start_ns.saturating_add(tick_ns)));
+            }
+            Some(_) => {}
+        }
+        self.newest_ns = self.newest_ns.max(at_ns);
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        self.capture.frames += 1;
+        self.capture.wire_bytes += u64::from(frame.wire_len);
+        self.capture.captured_bytes += frame.bytes.len() as u64;
+        let interface = usize::from(frame.interface.0);
+        let Some(port) = self.ports.get(interface) else { return self.refuse(Refusal::UnknownInterface) };
+        let fcs = usize::from(port.fcs_len);
+        let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
+        let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
+        let bytes = frame.bytes.get(..end).unwrap_or(frame.bytes);
+        let wire_len = frame.wire_len.saturating_sub(fcs as u32);
+        let format = TapFormat { rspan: port.nature.rspan };
+        match self.decoder.decode(port.link_type, format, bytes, wire_len) {
+            Ok(packet) => self.packet(&packet, frame, interface, !whole),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        if let Some(n) = self.refused.get_mut(refusal.index()) {
+            *n += 1;
+        }
+    }
+
+    fn hand_over(&mut self, start_ns: u64, end_ns: u64) -> Tick {
+        let mut capture = std::mem::take(&mut self.capture);
+        capture.flows_evicted = std::mem::take(&mut self.flows.evicted);
+        let left_out = std::mem::take(&mut self.links.left_out);
+        capture.refused = Refusal::ALL
+            .iter()
+            .zip(&mut self.refused)
+            .map(|(refusal, n)| (refusal.name(), std::mem::take(n)))
+            .chain([("link-table-full", left_out)])
+            .filter(|&(_, n)| n > 0)
+            .collect();
+        let (flows, qps) = self.flow_ticks();
+        let ports = &self.ports;
+        let taps = self.taps.take(|i| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string()));
+        Tick {
+            start_ns,
+            end_ns,
+            widened: 0,
+            capture,
+            new_links: self.links.take_new(),
+            links: self.links.take_ticks(end_ns),
+            flows,
+            qps,
+            moves: std::mem::take(&mut self.moves),
+            taps,
+        }
+    }
+
+    fn flow_ticks(&mut self) -> (Vec<FlowTick>, Vec<QpTick>) {
+        let mut touched = std::mem::take(&mut self.flows.touched);
+        touched.sort_unstable();
+        let (mut flows, mut qps) = (Vec::with_capacity(touched.len()), Vec::new());
+        for place in touched {
+            let src_qp = self
+                .flows
+                .peek(place)
+                .and_then(|f| f.rdma.as_ref()?.peer)
+                .and_then(|peer| self.flows.peek(peer).and_then(|f| f.key.dst_qp));
+            if let Some(flow) = self.flows.get(place) {
+                let (flow_tick, qp_tick) = tick_of(flow, src_qp);
+                flows.push(flow_tick);
+                qps.extend(qp_tick);
+            }
+        }
+        (flows, qps)
+    }
+}
+
+/// What a flow did since the last tick, as a flow and, for RDMA, as a queue pair.
+fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
+    flow.touched = false;
+    let delta = std::mem::take(&mut flow.delta);
+    let rtt = flow.rtt.take();
+    let link = flow.link.unwrap_or(LinkId(u32::MAX));
+    let qp = flow.rdma.as_mut().map(|rdma| {
+        let d = std::mem::take(&mut rdma.delta);
+        QpTick {
+            key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },
+            src_qp,
+            paired_by: rdma.paired_by,
+            transport: rdma.transport,
+            service: flow.app.filter(|&app| app != "roce" && app != "cnp"),
+            link,
+            packets: delta.packets,
+            bytes: delta.bytes,
+            copies: delta.copies,
+            messages: d.messages,
+            message_bytes: d.message_bytes,
+            opcodes: d.opcodes,
+            roce: d.counters,
+            naks: d.naks,
+            ce_packets: delta.ce_packets,
+            cnp_packets: d.cnp_packets,
+            repeats_of_one_psn_max: d.repeats_of_one_psn_max,
+            inversion_depth_max: d.inversion_depth_max,
+            timeout_silence_ns_max: d.timeout_silence_ns_max,
+            first_ns: delta.first_ns,
+            last_ns: delta.last_ns,
+            rtt: rtt.clone(),
+            witnesses: d.witnesses,
+        }
+    });
+    let flow_tick = FlowTick {
+        key: flow.key,
+        sport: flow.sport,
+        vlan: flow.vlan,
+        link,
+        packets: delta.packets,
+        bytes: delta.bytes,
+        first_ns: delta.first_ns,
+        last_ns: delta.last_ns,
+        ce_packets: delta.ce_packets,
+        retransmitted: delta.retransmitted,
+        copies: delta.copies,
+        app: flow.app,
+        engine: flow.engine,
+        confidence: flow.confidence,
+        host_name: flow.host_name.clone(),
+        rtt,
+    };
+    (flow_tick, qp)
 }

@@ -1,0 +1,160 @@
+//! The flow table: fixed capacity, counted eviction, one state per direction.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::rdma::Rdma;
+use super::tcp::TcpState;
+use crate::packet::Addr;
+use crate::sketch::Sketch;
+use crate::tick::{FlowKey, LinkId};
+
+/// What a flow did since the last tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FlowDelta {
+    pub packets: u64,
+    pub bytes: u64,
+    pub first_ns: u64,
+    pub last_ns: u64,
+    pub ce_packets: u64,
+    pub retransmitted: u64,
+    pub copies: u64,
+}
+
+/// One direction of one flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub key: FlowKey,
+    pub sport: u16,
+    pub vlan: Option<u16>,
+    /// Link of its present view; `None` while no link is known.
+    pub link: Option<LinkId>,
+    /// When it was last seen on that link.
+    pub link_last_ns: u64,
+    pub last_ns: u64,
+    pub delta: FlowDelta,
+    pub touched: bool,
+    pub app: Option<&'static str>,
+    pub engine: &'static str,
+    pub confidence: f32,
+    pub host_name: Option<String>,
+    /// Packets with payload that were probed for a name.
+    pub probes: u8,
+    pub rtt: Sketch,
+    pub rdma: Option<Box<Rdma>>,
+    pub tcp: Option<Box<TcpState>>,
+    /// The other direction's place, when known.
+    pub reverse: Option<u32>,
+}
+
+impl Flow {
+    fn new(key: FlowKey) -> Self {
+        Self {
+            key,
+            sport: key.sport,
+            vlan: None,
+            link: None,
+            link_last_ns: 0,
+            last_ns: 0,
+            delta: FlowDelta::default(),
+            touched: false,
+            app: None,
+            engine: "none",
+            confidence: 0.0,
+            host_name: None,
+            probes: 0,
+            rtt: Sketch::default(),
+            rdma: None,
+            tcp: None,
+            reverse: None,
+        }
+    }
+}
+
+/// Queue-pair directions remembered per pair of hosts, for pairing.
+const QPS_PER_HOSTS: usize = 4096;
+/// Places looked at to find the oldest when the table is full.
+const EVICTION_WINDOW: usize = 16;
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Flows {
+    places: HashMap<FlowKey, u32, RandomState>,
+    flows: Vec<Flow>,
+    capacity: usize,
+    hand: usize,
+    pub evicted: u64,
+    /// Places of flows with traffic since the last tick.
+    pub touched: Vec<u32>,
+    qps: HashMap<(Addr, Addr), Vec<u32>, RandomState>,
+}
+
+impl Flows {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            places: HashMap::default(),
+            flows: Vec::new(),
+            capacity: capacity.max(EVICTION_WINDOW),
+            hand: 0,
+            evicted: 0,
+            touched: Vec::new(),
+            qps: HashMap::default(),
+        }
+    }
+
+    pub fn get(&mut self, place: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(place as usize)
+    }
+
+    pub fn peek(&self, place: u32) -> Option<&Flow> {
+        self.flows.get(place as usize)
+    }
+
+    pub fn find(&self, key: &FlowKey) -> Option<u32> {
+        self.places.get(key).copied()
+    }
+
+    /// The place of a flow, made if it is new. `None` never happens but for a capacity of 0, which `new` rules out.
+    pub fn place(&mut self, key: FlowKey) -> u32 {
+        if let Some(&place) = self.places.get(&key) {
+            return place;
+        }
+        let place = if self.flows.len() < self.capacity {
+            self.flows.push(Flow::new(key));
+            (self.flows.len() - 1) as u32
+        } else {
+            self.evict(key)
+        };
+        self.places.insert(key, place);
+        if key.dst_qp.is_some() {
+            let list = self.qps.entry((key.src, key.dst)).or_default();
+            if list.len() < QPS_PER_HOSTS {
+                list.push(place);
+            }
+        }
+        place
+    }
+
+    /// Gives the place of the longest idle of a few flows to a new one. What the old one did since the last tick is in its links' totals.
+    fn evict(&mut self, key: FlowKey) -> u32 {
+        let window = (0..EVICTION_WINDOW).map(|i| (self.hand + i) % self.capacity);
+        let place = window.min_by_key(|&i| self.flows.get(i).map_or(0, |f| f.last_ns)).unwrap_or(0);
+        self.hand = (self.hand + EVICTION_WINDOW) % self.capacity;
+        self.evicted += 1;
+        if let Some(flow) = self.flows.get_mut(place) {
+            let old = std::mem::replace(flow, Flow::new(key));
+            self.places.remove(&old.key);
+            self.touched.retain(|&p| p != place as u32);
+            if let Some(list) = self.qps.get_mut(&(old.key.src, old.key.dst)) {
+                list.retain(|&p| p != place as u32);
+            }
+        }
+        place as u32
+    }
+
+    /// Queue-pair directions from one host to another.
+    pub fn qps_between(&self, src: Addr, dst: Addr) -> &[u32] {
+        self.qps.get(&(src, dst)).map_or(&[], Vec::as_slice)
+    }
+}

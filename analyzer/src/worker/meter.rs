@@ -1,0 +1,130 @@
+//! What one link does, measured between two ticks. Measures only; detectors judge.
+
+use crate::sketch::Sketch;
+use crate::tick::{LinkId, LinkTick};
+
+const BIN_100US_NS: u64 = 100_000;
+const BIN_1MS_NS: u64 = 1_000_000;
+
+/// Bytes in aligned bins of one length, keeping the largest.
+#[derive(Debug, Default)]
+struct Bins {
+    index: u64,
+    bytes: u64,
+    max: u64,
+    max_index: u64,
+}
+
+impl Bins {
+    fn add(&mut self, index: u64, bytes: u64) {
+        if index != self.index {
+            self.index = index;
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+        if self.bytes > self.max {
+            self.max = self.bytes;
+            self.max_index = index;
+        }
+    }
+
+    fn take(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.max), std::mem::take(&mut self.max_index))
+    }
+}
+
+/// Pauses that hold the sender of a link direction (IEEE 802.1Qbb): per class until when.
+#[derive(Debug, Default)]
+struct Pauses {
+    since_ns: [u64; 8],
+    until_ns: [u64; 8],
+}
+
+/// Meter of one link direction.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    delta: LinkTick,
+    rtt: Sketch,
+    bins_100us: Bins,
+    bins_1ms: Bins,
+    pauses: Pauses,
+    last_ns: u64,
+    touched: bool,
+}
+
+impl Meter {
+    /// A packet of `bytes` at `at_ns`.
+    pub fn add(&mut self, at_ns: u64, bytes: u64) {
+        let first = !self.touched || self.delta.packets == 0;
+        self.touched = true;
+        if first {
+            self.delta.first_ns = at_ns;
+        }
+        if self.last_ns != 0 && at_ns > self.last_ns && at_ns - self.last_ns > self.delta.silent_ns_max {
+            self.delta.silent_ns_max = at_ns - self.last_ns;
+            self.delta.silent_until_ns = at_ns;
+        }
+        self.last_ns = self.last_ns.max(at_ns);
+        self.delta.last_ns = self.delta.last_ns.max(at_ns);
+        self.delta.packets += 1;
+        self.delta.bytes += bytes;
+        self.bins_100us.add(at_ns / BIN_100US_NS, bytes);
+        self.bins_1ms.add(at_ns / BIN_1MS_NS, bytes);
+    }
+
+    /// Counters to add to; marks the link as touched.
+    pub fn counters(&mut self) -> &mut LinkTick {
+        self.touched = true;
+        &mut self.delta
+    }
+
+    /// A round trip whose request went over this link.
+    pub fn round_trip(&mut self, ns: u64) {
+        self.touched = true;
+        self.rtt.record(ns);
+    }
+
+    /// The sender of this direction is told to pause one class for `quanta` of 512 bit times; 0 ends a pause.
+    pub fn pause(&mut self, at_ns: u64, class: usize, quanta: u16, speed_bps: Option<u64>) {
+        self.touched = true;
+        self.settle(at_ns, class);
+        let Some(speed_bps) = speed_bps.filter(|&s| s > 0) else { return };
+        let hold_ns = u64::from(quanta) * 512 * 1_000_000_000 / speed_bps;
+        if let (Some(since), Some(until)) = (self.pauses.since_ns.get_mut(class), self.pauses.until_ns.get_mut(class)) {
+            *since = at_ns;
+            *until = at_ns + hold_ns;
+        }
+    }
+
+    /// Books the pause time of a class up to `now_ns`.
+    fn settle(&mut self, now_ns: u64, class: usize) {
+        let slots =
+            (self.pauses.since_ns.get_mut(class), self.pauses.until_ns.get(class), self.delta.paused_ns.get_mut(class));
+        if let (Some(since), Some(&until), Some(booked)) = slots {
+            let end = until.min(now_ns);
+            if end > *since {
+                *booked += end - *since;
+                *since = end;
+                self.touched = true;
+            }
+        }
+    }
+
+    /// What happened since the last call, or `None` where nothing did.
+    pub fn take(&mut self, link: LinkId, end_ns: u64) -> Option<LinkTick> {
+        for class in 0..8 {
+            self.settle(end_ns, class);
+        }
+        if !std::mem::take(&mut self.touched) {
+            return None;
+        }
+        let mut tick = std::mem::take(&mut self.delta);
+        tick.link = link.0;
+        tick.rtt = self.rtt.take();
+        tick.max_bytes_1ms = self.bins_1ms.take().0;
+        let (bytes, index) = self.bins_100us.take();
+        tick.max_bytes_100us = bytes;
+        tick.max_100us_at_ns = index * BIN_100US_NS;
+        Some(tick)
+    }
+}
