@@ -39,8 +39,6 @@ pub(super) struct Flow {
     pub engine: &'static str,
     pub confidence: f32,
     pub host_name: Option<String>,
-    /// Packets with payload that were probed for a name.
-    pub probes: u8,
     pub rtt: Sketch,
     pub rdma: Option<Box<Rdma>>,
     pub tcp: Option<Box<TcpState>>,
@@ -63,7 +61,6 @@ impl Flow {
             engine: "none",
             confidence: 0.0,
             host_name: None,
-            probes: 0,
             rtt: Sketch::default(),
             rdma: None,
             tcp: None,

@@ -79,8 +79,11 @@ impl Links {
             (Some(src), Some(dst)) => self.plan.by_macs(src, dst),
             _ => None,
         };
-        let planned =
-            by_macs.or_else(|| self.plan.by_mirror(tap, &packet.mirror.key, pcapng_interface, packet.mirror.egress))?;
+        let planned = by_macs.or_else(|| {
+            let mirror = &packet.mirror;
+            let (port, _) = self.plan.by_mirror(tap, &mirror.key, pcapng_interface, mirror.egress)?;
+            port.link_of(mirror.egress, packet.src_mac.zip(packet.dst_mac))
+        })?;
         self.planned(planned, &packet.mirror.key, tap)
     }
 

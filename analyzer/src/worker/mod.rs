@@ -79,6 +79,7 @@ pub struct Worker {
     moves: Vec<Move>,
     tick_start_ns: Option<u64>,
     newest_ns: u64,
+    interfaces_unknown: u64,
 }
 
 /// Moves kept per tick.
@@ -98,6 +99,7 @@ impl Worker {
             moves: Vec::new(),
             tick_start_ns: None,
             newest_ns: 0,
+            interfaces_unknown: 0,
             config,
         }
     }
@@ -162,7 +164,7 @@ impl Worker {
         self.capture.wire_bytes += u64::from(frame.wire_len);
         self.capture.captured_bytes += frame.bytes.len() as u64;
         let interface = usize::from(frame.interface.0);
-        let Some(port) = self.ports.get(interface) else { return self.refuse(Refusal::UnknownInterface) };
+        let Some(port) = self.ports.get(interface) else { return self.interfaces_unknown += 1 };
         let fcs = usize::from(port.fcs_len);
         let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
         let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
@@ -189,7 +191,7 @@ impl Worker {
             .iter()
             .zip(&mut self.refused)
             .map(|(refusal, n)| (refusal.name(), std::mem::take(n)))
-            .chain([("link-table-full", left_out)])
+            .chain([("link-table-full", left_out), ("interface-unknown", std::mem::take(&mut self.interfaces_unknown))])
             .filter(|&(_, n)| n > 0)
             .collect();
         let (flows, qps) = self.flow_ticks();
