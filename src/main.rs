@@ -1,3 +1,8 @@
 //! fabricscope: sees inside a GPU-training fabric from its mirrored switch ports.
 
-fn main() {}
+use clap::Parser;
+use fabricscope::args::Cli;
+
+fn main() {
+    let _cli = Cli::parse();
+}

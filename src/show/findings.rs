@@ -130,8 +130,18 @@ mod tests {
 
     #[test]
     fn a_finding_shows_time_value_threshold_packets_and_advice() {
-        let packet = FirstPacket { at_ns: 61_000_000_000, src: "10.0.0.1".into(), psn: Some(7), what: "NAK".into(), ..FirstPacket::default() };
-        let evidence = Evidence { first_packets: vec![packet], numbers: [("idle_ns".to_owned(), 2e6)].into(), ..Evidence::default() };
+        let packet = FirstPacket {
+            at_ns: 61_000_000_000,
+            src: "10.0.0.1".into(),
+            psn: Some(7),
+            what: "NAK".into(),
+            ..FirstPacket::default()
+        };
+        let evidence = Evidence {
+            first_packets: vec![packet],
+            numbers: [("idle_ns".to_owned(), 2e6)].into(),
+            ..Evidence::default()
+        };
         let finding = Finding {
             kind: "fabric_loss".into(),
             severity: Severity::Critical,
@@ -147,7 +157,9 @@ mod tests {
         let mut out = Vec::new();
         list(&[finding], &[], Style { colour: false, width: 100 }, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for part in ["CRITICAL fabric_loss", "1970-01-01 00:01:00.000000 UTC, for 2 s", "3 packets, threshold 1 packets"] {
+        for part in
+            ["CRITICAL fabric_loss", "1970-01-01 00:01:00.000000 UTC, for 2 s", "3 packets, threshold 1 packets"]
+        {
             assert!(text.contains(part), "{part} not in:\n{text}");
         }
         for part in ["00:01:01.000000 10.0.0.1", "PSN 7: NAK", "idle 2 ms", "Check the optics."] {

@@ -149,7 +149,14 @@ mod tests {
     use analyzer::report::Subject;
 
     fn link(name: &str, bytes: u64) -> Link {
-        Link { id: name.to_owned(), name: name.to_owned(), packets: 10, bytes, last_ns: 1_000_000_000, ..Link::default() }
+        Link {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            packets: 10,
+            bytes,
+            last_ns: 1_000_000_000,
+            ..Link::default()
+        }
     }
 
     fn printed(links: &[Link], findings: &[Finding], width: usize) -> String {
