@@ -7,10 +7,12 @@
 //! conversation and the meters observe it, and each stretch of packet time hands over a mergeable [`tick::Tick`];
 //! the fabric merges ticks, lets the detectors judge and publishes a [`report::Report`].
 
+pub mod fabric;
 pub mod packet;
 pub mod report;
 pub mod sketch;
 pub mod tick;
+mod tick_merge;
 pub mod topology;
 pub mod wire;
 pub mod worker;

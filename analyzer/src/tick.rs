@@ -83,6 +83,8 @@ pub struct LinkTick {
     pub bytes: u64,
     /// Bytes of RDMA frames among them.
     pub rdma_bytes: u64,
+    /// RDMA frames of any kind among them.
+    pub rdma_packets: u64,
     /// Packets that are ECN capable or marked (ECT(0), ECT(1), CE).
     pub ect_packets: u64,
     /// Packets marked CE.

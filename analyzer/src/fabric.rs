@@ -1,0 +1,87 @@
+//! The whole fabric: merges ticks, lets the detectors judge, publishes the report.
+
+mod names;
+mod publish;
+mod totals;
+
+pub use names::{l4, opcode};
+pub use totals::{FlowTotal, LinkTotal, Totals};
+
+use crate::report::{File, Finding, Report};
+use crate::tick::{LinkInfo, Tick};
+
+/// Bounds of what the fabric keeps and publishes, and the thresholds of its detectors.
+#[derive(Clone, Debug)]
+pub struct FabricConfig {
+    /// Flows kept in memory; the longest idle make room and are counted.
+    pub flow_capacity: usize,
+    /// Queue-pair directions kept in memory; the longest idle make room and are counted.
+    pub qp_capacity: usize,
+    /// Flows in a report, busiest first.
+    pub max_flows_in_report: usize,
+    /// Queue-pair directions in a report, busiest first.
+    pub max_qps_in_report: usize,
+    /// Mirrors deliver one packet in so many, where they sample.
+    pub sampled_one_in: Option<u64>,
+}
+
+impl Default for FabricConfig {
+    fn default() -> Self {
+        Self {
+            flow_capacity: 1 << 18,
+            qp_capacity: 1 << 17,
+            max_flows_in_report: 10_000,
+            max_qps_in_report: 10_000,
+            sampled_one_in: None,
+        }
+    }
+}
+
+/// Everything known of the fabric since the start.
+pub struct Fabric {
+    config: FabricConfig,
+    totals: Totals,
+}
+
+impl Fabric {
+    /// An empty one.
+    pub fn new(config: FabricConfig) -> Self {
+        Self { config, totals: Totals::default() }
+    }
+
+    /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
+    pub fn absorb(&mut self, tick: &Tick) -> Vec<Finding> {
+        self.totals.add(tick, self.config.flow_capacity, self.config.qp_capacity);
+        Vec::new()
+    }
+
+    /// No more ticks: closes what has ended.
+    pub fn finish(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// Links by index.
+    pub fn links(&self) -> &[LinkInfo] {
+        &self.totals.infos
+    }
+
+    /// The report so far.
+    pub fn report(&self, files: Vec<File>) -> Report {
+        let (flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report);
+        let (qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
+        Report {
+            schema: "fabricscope.report/1".to_owned(),
+            capture: publish::capture(&self.totals, &self.config, files),
+            links: publish::links(&self.totals),
+            flows,
+            flows_left_out,
+            qps,
+            qps_left_out,
+            jobs: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Everything since the start, accumulated from ticks.
+
+use std::collections::BTreeMap;
+
+use crate::sketch::Latency;
+use crate::tick::{CaptureTick, FlowKey, FlowTick, LinkId, LinkInfo, LinkTick, QpKey, QpTick, TapTick, Tick};
+use crate::tick_merge::TapKey;
+
+/// Links one flow is remembered on; a flow that wanders more is counted on its first ones.
+const MAX_LINKS_OF_FLOW: usize = 8;
+
+/// Most links in the table. A link needs memory for its histogram, and its index comes from a worker.
+const MAX_LINKS: usize = 1 << 16;
+
+/// One link since the start.
+#[derive(Clone, Debug, Default)]
+pub struct LinkTotal {
+    /// Sums and extremes; its `rtt` stays empty.
+    pub sum: LinkTick,
+    /// Round trips.
+    pub rtt: Latency,
+}
+
+/// One flow since the start.
+#[derive(Clone, Debug)]
+pub struct FlowTotal {
+    /// Sums.
+    pub sum: FlowTick,
+    /// Links that carried it, in order of appearance.
+    pub links: Vec<LinkId>,
+}
+
+/// Everything since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// What was read.
+    pub capture: CaptureTick,
+    /// Link table, by index.
+    pub infos: Vec<LinkInfo>,
+    /// By index, as long as `infos`.
+    pub links: Vec<LinkTotal>,
+    /// Flows.
+    pub flows: BTreeMap<FlowKey, FlowTotal>,
+    /// Queue-pair directions.
+    pub qps: BTreeMap<QpKey, QpTick>,
+    /// Taps.
+    pub taps: BTreeMap<TapKey, TapTick>,
+    /// Flows forgotten because the map was full.
+    pub flows_forgotten: u64,
+    /// Queue pairs forgotten because the map was full.
+    pub qps_forgotten: u64,
+    /// Links beyond the table.
+    pub links_refused: u64,
+    /// First and last moment with a packet.
+    pub span_ns: Option<(u64, u64)>,
+}
+
+impl Totals {
+    /// Adds a tick, then forgets the longest idle beyond the capacities.
+    pub fn add(&mut self, tick: &Tick, flow_capacity: usize, qp_capacity: usize) {
+        self.capture.add(&tick.capture);
+        for info in &tick.new_links {
+            self.learn_link(info);
+        }
+        for link in &tick.links {
+            self.add_link(link);
+        }
+        for flow in &tick.flows {
+            self.add_flow(flow);
+        }
+        for qp in &tick.qps {
+            self.qps.entry(qp.key).and_modify(|sum| sum.add(qp)).or_insert_with(|| qp.clone());
+        }
+        for tap in &tick.taps {
+            let key = (tap.source.clone(), tap.key);
+            self.taps.entry(key).and_modify(|sum| sum.add(tap)).or_insert_with(|| tap.clone());
+        }
+        self.flows_forgotten += forget_idle(&mut self.flows, flow_capacity, |f| f.sum.last_ns);
+        self.qps_forgotten += forget_idle(&mut self.qps, qp_capacity, |q| q.last_ns);
+    }
+
+    /// Link's description.
+    pub fn info(&self, link: LinkId) -> Option<&LinkInfo> {
+        self.infos.get(link.0 as usize)
+    }
+
+    fn learn_link(&mut self, info: &LinkInfo) {
+        let index = info.link.0 as usize;
+        if self.reach(index) {
+            self.infos[index] = info.clone();
+        }
+    }
+
+    /// Makes the table long enough for an index; a link that its worker has not described yet is named by its number.
+    fn reach(&mut self, index: usize) -> bool {
+        if index >= MAX_LINKS {
+            self.links_refused += 1;
+            return false;
+        }
+        while self.infos.len() <= index {
+            self.infos.push(undescribed(LinkId(self.infos.len() as u32)));
+            self.links.push(LinkTotal::default());
+        }
+        true
+    }
+
+    fn add_link(&mut self, link: &LinkTick) {
+        let index = link.link as usize;
+        if !self.reach(index) {
+            return;
+        }
+        let total = &mut self.links[index];
+        total.sum.link = link.link;
+        total.sum.add_sums(link);
+        total.rtt.merge(&link.rtt);
+        if link.packets > 0 {
+            let (first, last) = self.span_ns.unwrap_or((link.first_ns, link.last_ns));
+            self.span_ns = Some((first.min(link.first_ns), last.max(link.last_ns)));
+        }
+    }
+
+    fn add_flow(&mut self, flow: &FlowTick) {
+        let total = self
+            .flows
+            .entry(flow.key)
+            .and_modify(|total| total.sum.add(flow))
+            .or_insert_with(|| FlowTotal { sum: flow.clone(), links: Vec::new() });
+        if !total.links.contains(&flow.link) && total.links.len() < MAX_LINKS_OF_FLOW {
+            total.links.push(flow.link);
+        }
+    }
+}
+
+fn undescribed(link: LinkId) -> LinkInfo {
+    LinkInfo {
+        link,
+        id: format!("link:{}", link.0),
+        name: format!("link {}", link.0),
+        from: String::new(),
+        to: String::new(),
+        speed_bps: None,
+        group: None,
+        mirror: crate::packet::MirrorKey::default(),
+        tap: String::new(),
+        reverse: None,
+        host: None,
+    }
+}
+
+/// Removes what was idle longest until an eighth of the capacity is free again, so that the sort is paid rarely. Says how many went.
+fn forget_idle<K: Ord + Copy, V>(map: &mut BTreeMap<K, V>, capacity: usize, last_ns: impl Fn(&V) -> u64) -> u64 {
+    if map.len() <= capacity {
+        return 0;
+    }
+    let mut by_age: Vec<(u64, K)> = map.iter().map(|(key, value)| (last_ns(value), *key)).collect();
+    by_age.sort_unstable();
+    let excess = map.len() - (capacity - capacity / 8);
+    for (_, key) in by_age.into_iter().take(excess) {
+        map.remove(&key);
+    }
+    excess as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_idle_are_forgotten_and_counted() {
+        let mut map: BTreeMap<u32, u64> = (0..20).map(|i| (i, u64::from(100 - i))).collect();
+        assert_eq!(forget_idle(&mut map, 16, |&at| at), 6);
+        assert_eq!(map.len(), 14);
+        assert_eq!(map.keys().max(), Some(&13));
+        assert_eq!(forget_idle(&mut map, 16, |&at| at), 0);
+    }
+
+    #[test]
+    fn a_link_out_of_bounds_is_refused_and_counted() {
+        let mut totals = Totals::default();
+        let tick =
+            Tick { links: vec![LinkTick { link: u32::MAX, packets: 1, ..LinkTick::default() }], ..Tick::default() };
+        totals.add(&tick, 1, 1);
+        assert_eq!((totals.links.len(), totals.links_refused), (0, 1));
+    }
+}
