@@ -3,6 +3,13 @@
 //! A [`Store`] takes [`Facts`] tick by tick and answers the questions of the page over any window of packet time.
 //! One contract suite runs against every store.
 
+mod memory;
+mod memory_sums;
+mod rows;
+mod sums;
+
+pub use memory::Memory;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,0 +1,275 @@
+//! The store of a sensor without a database: the newest facts, bounded, oldest dropped and counted.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use analyzer::report::{Finding, Flow, Qp};
+use analyzer::tick::{LinkInfo, LinkTick};
+
+use crate::memory_sums::{FlowSums, QpSums};
+use crate::rows::{overlaps, page};
+use crate::sums::{self, Axis, Beside};
+use crate::{Answer, Extent, Facts, LinkRow, Page, Query, Series, Store, StoreError, Window};
+
+/// Findings kept; the longest ago begun are dropped beyond it.
+const MAX_FINDINGS: usize = 100_000;
+
+/// A sensor and a run of it.
+type Run = (Arc<str>, Arc<str>);
+/// A finding's start, run and id.
+type FindingKey = (u64, Run, String);
+
+/// Keeps the newest facts in memory.
+pub struct Memory {
+    max_rows: usize,
+    held: RwLock<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    facts: VecDeque<Facts>,
+    have: HashSet<(Run, u64)>,
+    /// Per run, how far its ticks were dropped: those at or below it do not come back when written again.
+    dropped_to: HashMap<Run, u64>,
+    rows: usize,
+    dropped_rows: u64,
+    findings: BTreeMap<FindingKey, (u64, Finding)>,
+    dropped_findings: u64,
+}
+
+fn rows_of(facts: &Facts) -> usize {
+    1 + facts.tick.links.len() + facts.tick.flows.len() + facts.tick.qps.len()
+}
+
+fn run_of(facts: &Facts) -> Run {
+    (facts.sensor.clone(), facts.run.clone())
+}
+
+/// The link's entry in the table of its own run.
+pub(crate) fn info_of(facts: &Facts, link: u32) -> Option<&LinkInfo> {
+    facts.links.get(link as usize)
+}
+
+pub(crate) fn link_id(facts: &Facts, link: u32) -> &str {
+    info_of(facts, link).map_or("", |info| info.id.as_str())
+}
+
+impl Memory {
+    /// Room for `max_rows` rows (a tick, or a link, flow or queue pair in a tick).
+    pub fn new(max_rows: usize) -> Self {
+        Self { max_rows, held: RwLock::default() }
+    }
+
+    /// Rows dropped for room so far.
+    pub fn dropped_rows(&self) -> u64 {
+        self.read().dropped_rows
+    }
+
+    /// Findings dropped for room so far.
+    pub fn dropped_findings(&self) -> u64 {
+        self.read().dropped_findings
+    }
+
+    // A panic elsewhere while the lock was held leaves whole entries behind: the data stays usable.
+    fn read(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, Held> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Facts whose tick touches the window; cheap, they are shared.
+    fn within(&self, window: Window) -> Vec<Facts> {
+        let held = self.read();
+        held.facts.iter().filter(|f| overlaps(window, f.tick.start_ns, f.tick.end_ns)).cloned().collect()
+    }
+
+    /// Ids of links on which PFC was ever seen.
+    fn pfc_seen(&self) -> HashSet<String> {
+        let held = self.read();
+        let mut seen = HashSet::new();
+        for facts in &held.facts {
+            let paused = facts.tick.links.iter().filter(|l| l.pfc_frames > 0 || l.paused_ns.iter().any(|&ns| ns > 0));
+            seen.extend(paused.map(|l| link_id(facts, l.link).to_owned()));
+        }
+        seen
+    }
+
+    fn link_rows(&self, window: Window, steps: u32) -> Vec<LinkRow> {
+        let facts = self.within(window);
+        let axis = axis_of(&facts, window, steps);
+        let pfc_seen = self.pfc_seen();
+        let beside = beside_of(&facts);
+        let mut links: BTreeMap<&str, (&LinkInfo, LinkTick, Vec<Option<LinkTick>>)> = BTreeMap::new();
+        for f in &facts {
+            for info in f.links.iter() {
+                links.entry(&info.id).or_insert_with(|| (info, LinkTick::default(), axis.empty())).0 = info;
+            }
+            for tick in &f.tick.links {
+                if let Some((_, sum, strip)) = links.get_mut(link_id(f, tick.link)) {
+                    sums::add(sum, tick);
+                    add_step(strip, &axis, f.tick.start_ns, tick);
+                }
+            }
+        }
+        let row = |(id, (info, sum, strip)): (&str, (&LinkInfo, LinkTick, Vec<Option<LinkTick>>))| LinkRow {
+            link: sums::link(
+                info,
+                &sum,
+                Beside { pfc_seen: pfc_seen.contains(id), ..beside.get(id).copied().unwrap_or_default() },
+            ),
+            bps: sums::bps(&axis, &strip),
+            max_bps_100us: sums::max_bps_100us(&strip),
+            ce_share: sums::ce_share(&strip),
+        };
+        links.into_iter().map(row).collect()
+    }
+
+    fn link_series(&self, link: &str, window: Window, steps: u32) -> Option<Series> {
+        let known = self.read().facts.iter().rev().any(|f| f.links.iter().any(|info| info.id == link));
+        if !known {
+            return None;
+        }
+        let facts = self.within(window);
+        let axis = axis_of(&facts, window, steps);
+        let mut strip = axis.empty();
+        for f in &facts {
+            for tick in f.tick.links.iter().filter(|l| link_id(f, l.link) == link) {
+                add_step(&mut strip, &axis, f.tick.start_ns, tick);
+            }
+        }
+        Some(sums::series(&axis, &strip, self.pfc_seen().contains(link)))
+    }
+
+    fn touching(&self, window: Window) -> Vec<Finding> {
+        let held = self.read();
+        let touches = |f: &Finding| f.since_ns < window.to_ns && f.until_ns.is_none_or(|until| until >= window.from_ns);
+        held.findings.values().map(|(_, f)| f).filter(|f| touches(f)).cloned().collect()
+    }
+
+    fn extent_of(&self) -> Extent {
+        let held = self.read();
+        let mut sensors: Vec<String> = held.facts.iter().map(|f| f.sensor.to_string()).collect();
+        sensors.sort_unstable();
+        sensors.dedup();
+        Extent {
+            first_ns: held.facts.iter().map(|f| f.tick.start_ns).min(),
+            last_ns: held.facts.iter().map(|f| f.tick.end_ns).max(),
+            sensors,
+        }
+    }
+}
+
+fn add_step(strip: &mut [Option<LinkTick>], axis: &Axis, start_ns: u64, tick: &LinkTick) {
+    if let Some(step) = strip.get_mut(axis.step_of(start_ns)) {
+        sums::add(step.get_or_insert_default(), tick);
+    }
+}
+
+fn axis_of(facts: &[Facts], window: Window, steps: u32) -> Axis {
+    let lengths =
+        || facts.iter().map(|f| (f.tick.end_ns.saturating_sub(f.tick.start_ns), u64::from(f.tick.widened) + 1));
+    let tick_ns = lengths().map(|(length, ticks)| length / ticks).min().unwrap_or(1);
+    Axis::new(window, steps, tick_ns, lengths().map(|(length, _)| length).max().unwrap_or(0))
+}
+
+/// Flows and RDMA frames per link id.
+fn beside_of(facts: &[Facts]) -> HashMap<&str, Beside> {
+    let mut beside: HashMap<&str, Beside> = HashMap::new();
+    let mut seen = HashSet::new();
+    for f in facts {
+        for flow in &f.tick.flows {
+            let id = link_id(f, flow.link.0);
+            if seen.insert((id, flow.key)) {
+                beside.entry(id).or_default().flows += 1;
+            }
+        }
+        for qp in &f.tick.qps {
+            beside.entry(link_id(f, qp.link.0)).or_default().rdma_packets += qp.packets + qp.copies;
+        }
+    }
+    beside
+}
+
+impl Held {
+    fn insert(&mut self, facts: &Facts) {
+        self.keep_findings(facts);
+        let run = run_of(facts);
+        let dropped = self.dropped_to.get(&run).is_some_and(|&to| facts.sequence <= to);
+        if !dropped && self.have.insert((run, facts.sequence)) {
+            self.rows += rows_of(facts);
+            self.facts.push_back(facts.clone());
+        }
+    }
+
+    fn keep_findings(&mut self, facts: &Facts) {
+        for finding in facts.findings.iter() {
+            let key = (finding.since_ns, run_of(facts), finding.id.clone());
+            let held = self.findings.entry(key).or_insert_with(|| (facts.sequence, finding.clone()));
+            if held.0 <= facts.sequence {
+                *held = (facts.sequence, finding.clone());
+            }
+        }
+        while self.findings.len() > MAX_FINDINGS {
+            self.findings.pop_first();
+            self.dropped_findings += 1;
+        }
+    }
+
+    fn make_room(&mut self, max_rows: usize) {
+        while self.rows > max_rows
+            && let Some(oldest) = self.facts.pop_front()
+        {
+            self.rows -= rows_of(&oldest);
+            self.dropped_rows += rows_of(&oldest) as u64;
+            let run = run_of(&oldest);
+            let to = self.dropped_to.entry(run.clone()).or_default();
+            *to = (*to).max(oldest.sequence);
+            self.have.remove(&(run, oldest.sequence));
+        }
+    }
+}
+
+fn ready<'a, T: Send + 'a>(result: Result<T, StoreError>) -> Answer<'a, T> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Store for Memory {
+    fn describe(&self) -> String {
+        format!("memory (newest {} rows, gone when the program ends)", self.max_rows)
+    }
+
+    fn write<'a>(&'a self, facts: &'a [Facts]) -> Answer<'a, ()> {
+        let mut held = self.lock();
+        for f in facts {
+            held.insert(f);
+            held.make_room(self.max_rows);
+        }
+        ready(Ok(()))
+    }
+
+    fn extent(&self) -> Answer<'_, Extent> {
+        ready(Ok(self.extent_of()))
+    }
+
+    fn links(&self, window: Window, steps: u32) -> Answer<'_, Vec<LinkRow>> {
+        ready(Ok(self.link_rows(window, steps)))
+    }
+
+    fn series<'a>(&'a self, link: &'a str, window: Window, steps: u32) -> Answer<'a, Option<Series>> {
+        ready(Ok(self.link_series(link, window, steps)))
+    }
+
+    fn flows<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Flow>> {
+        ready(page(FlowSums::of(&self.within(query.window)), query))
+    }
+
+    fn qps<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Qp>> {
+        ready(page(QpSums::of(&self.within(query.window)), query))
+    }
+
+    fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Finding>> {
+        ready(page(self.touching(query.window).into_iter(), query))
+    }
+}

@@ -1,0 +1,231 @@
+//! Link ticks added up, and what is made of the sums: the same for every store.
+
+use analyzer::report::{Burst, Link, LinkMirror, LinkRoce, Pfc, Quantiles};
+use analyzer::tick::{LinkInfo, LinkTick, RoceCounters, SparseHistogram};
+
+use crate::rows::mirror_name;
+use crate::{Series, Window};
+
+/// Most steps of one answer.
+const MAX_STEPS: u64 = 10_000;
+
+/// Steps of equal length over a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Axis {
+    pub start_ns: u64,
+    pub step_ns: u64,
+    pub tick_ns: u64,
+    pub len: usize,
+}
+
+impl Axis {
+    /// At most `steps` steps, each a whole number of ticks and no shorter than the longest tick, so that no tick is split.
+    pub fn new(window: Window, steps: u32, tick_ns: u64, longest_ns: u64) -> Self {
+        let tick_ns = tick_ns.max(1);
+        let start_ns = window.from_ns - window.from_ns % tick_ns;
+        let length = if window.to_ns > window.from_ns { window.to_ns - start_ns } else { 0 };
+        let steps = u64::from(steps).clamp(1, MAX_STEPS);
+        let step_ns = length.div_ceil(steps).max(longest_ns).div_ceil(tick_ns).max(1).saturating_mul(tick_ns);
+        Self { start_ns, step_ns, tick_ns, len: length.div_ceil(step_ns) as usize }
+    }
+
+    /// Which step a tick belongs to: the one in which it starts.
+    pub fn step_of(&self, start_ns: u64) -> usize {
+        let step = start_ns.saturating_sub(self.start_ns) / self.step_ns;
+        (step as usize).min(self.len.saturating_sub(1))
+    }
+
+    /// No step measured yet.
+    pub fn empty(&self) -> Vec<Option<LinkTick>> {
+        vec![None; self.len]
+    }
+
+    fn per_second(&self) -> f64 {
+        1e9 / self.step_ns as f64
+    }
+}
+
+/// Adds one tick of a link to a sum.
+pub(crate) fn add(sum: &mut LinkTick, tick: &LinkTick) {
+    if tick.packets > 0 {
+        sum.first_ns = if sum.packets == 0 { tick.first_ns } else { sum.first_ns.min(tick.first_ns) };
+        sum.last_ns = sum.last_ns.max(tick.last_ns);
+    }
+    sum.packets += tick.packets;
+    sum.bytes += tick.bytes;
+    sum.rdma_bytes += tick.rdma_bytes;
+    sum.ect_packets += tick.ect_packets;
+    sum.ce_packets += tick.ce_packets;
+    sum.cnp_packets += tick.cnp_packets;
+    sum.pfc_frames += tick.pfc_frames;
+    for (total, paused) in sum.paused_ns.iter_mut().zip(tick.paused_ns) {
+        *total += paused;
+    }
+    add_peaks(sum, tick);
+    sum.rtt.merge(&tick.rtt);
+    add_roce(&mut sum.roce, &tick.roce);
+    sum.tcp_retransmitted += tick.tcp_retransmitted;
+    sum.tcp_zero_window += tick.tcp_zero_window;
+    sum.bso_bad += tick.bso_bad;
+}
+
+fn add_peaks(sum: &mut LinkTick, tick: &LinkTick) {
+    if tick.silent_ns_max > sum.silent_ns_max {
+        (sum.silent_ns_max, sum.silent_until_ns) = (tick.silent_ns_max, tick.silent_until_ns);
+    }
+    sum.max_bytes_1ms = sum.max_bytes_1ms.max(tick.max_bytes_1ms);
+    if tick.max_bytes_100us > sum.max_bytes_100us {
+        (sum.max_bytes_100us, sum.max_100us_at_ns) = (tick.max_bytes_100us, tick.max_100us_at_ns);
+    }
+}
+
+/// Adds transport counters.
+pub(crate) fn add_roce(sum: &mut RoceCounters, more: &RoceCounters) {
+    sum.data_packets += more.data_packets;
+    sum.retransmitted += more.retransmitted;
+    sum.retransmitted_bytes += more.retransmitted_bytes;
+    sum.useful_bytes += more.useful_bytes;
+    sum.nak_sequence += more.nak_sequence;
+    sum.nak_other += more.nak_other;
+    sum.rnr += more.rnr;
+    sum.timeouts += more.timeouts;
+    sum.psn_gaps += more.psn_gaps;
+    sum.inversions += more.inversions;
+    sum.icrc_checked += more.icrc_checked;
+    sum.icrc_bad += more.icrc_bad;
+    sum.lost_before_tap += more.lost_before_tap;
+    sum.lost_after_tap += more.lost_after_tap;
+}
+
+/// Beyond its ticks, what a link's row says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside {
+    /// PFC was seen on this link at any time.
+    pub pfc_seen: bool,
+    /// Flows seen on it in the window.
+    pub flows: u64,
+    /// Frames of its queue pairs in the window, copies included.
+    pub rdma_packets: u64,
+}
+
+/// The report's row of a link.
+pub(crate) fn link(info: &LinkInfo, sum: &LinkTick, beside: Beside) -> Link {
+    Link {
+        id: info.id.clone(),
+        name: info.name.clone(),
+        from: info.from.clone(),
+        to: info.to.clone(),
+        speed_bps: info.speed_bps,
+        mirror: LinkMirror {
+            kind: mirror_name(info.mirror.kind).to_owned(),
+            session: info.mirror.session,
+            vlan: info.mirror.vlan,
+            port: info.mirror.port,
+            direction: None,
+            source: info.mirror.source.map(|a| a.to_string()),
+            tap: info.tap.clone(),
+        },
+        packets: sum.packets,
+        bytes: sum.bytes,
+        first_ns: sum.first_ns,
+        last_ns: sum.last_ns,
+        ce_packets: sum.ce_packets,
+        cnp_packets: sum.cnp_packets,
+        pfc: Pfc {
+            visible: if beside.pfc_seen { "yes" } else { "unknown" }.to_owned(),
+            frames: sum.pfc_frames,
+            paused_ns: beside.pfc_seen.then_some(sum.paused_ns),
+        },
+        rtt_ns: sum.rtt.quantiles(),
+        roce: (sum.rdma_bytes > 0).then(|| roce(&sum.roce, beside.rdma_packets)),
+        burst: Burst {
+            max_bps_1ms: sum.max_bytes_1ms.saturating_mul(8_000),
+            max_bps_100us: sum.max_bytes_100us.saturating_mul(80_000),
+            max_100us_at_ns: sum.max_100us_at_ns,
+        },
+        silent_ns_max: (sum.silent_ns_max > 0).then_some(sum.silent_ns_max),
+        flows: beside.flows,
+        tcp_retransmitted: sum.tcp_retransmitted,
+    }
+}
+
+fn roce(c: &RoceCounters, packets: u64) -> LinkRoce {
+    LinkRoce {
+        packets,
+        data_packets: c.data_packets,
+        retransmitted: c.retransmitted,
+        nak_sequence: c.nak_sequence,
+        rnr: c.rnr,
+        timeouts: c.timeouts,
+        psn_gaps: c.psn_gaps,
+        inversions: c.inversions,
+        icrc_checked: c.icrc_checked,
+        icrc_bad: c.icrc_bad,
+        lost_before_tap: c.lost_before_tap,
+        lost_after_tap: c.lost_after_tap,
+    }
+}
+
+/// A column over steps: `None` where no packet was seen.
+fn column(steps: &[Option<LinkTick>], value: impl Fn(&LinkTick) -> Option<f64>) -> Vec<Option<f64>> {
+    steps.iter().map(|s| s.as_ref().filter(|s| s.packets > 0).and_then(&value)).collect()
+}
+
+/// Mean rate per step.
+pub(crate) fn bps(axis: &Axis, steps: &[Option<LinkTick>]) -> Vec<Option<f64>> {
+    column(steps, |s| Some(s.bytes as f64 * 8.0 * axis.per_second()))
+}
+
+/// Worst 100 us bin per step.
+pub(crate) fn max_bps_100us(steps: &[Option<LinkTick>]) -> Vec<Option<f64>> {
+    column(steps, |s| Some(s.max_bytes_100us as f64 * 80_000.0))
+}
+
+/// Marked share of the packets that could be marked.
+pub(crate) fn ce_share(steps: &[Option<LinkTick>]) -> Vec<Option<f64>> {
+    column(steps, |s| (s.ect_packets > 0).then(|| s.ce_packets as f64 / s.ect_packets as f64))
+}
+
+fn paused_share(axis: &Axis, steps: &[Option<LinkTick>]) -> Vec<Option<f64>> {
+    let share = |s: &LinkTick| s.paused_ns.iter().max().map(|&worst| (worst as f64 / axis.step_ns as f64).min(1.0));
+    steps.iter().map(|s| s.as_ref().and_then(share)).collect()
+}
+
+/// All columns of one link.
+pub(crate) fn series(axis: &Axis, steps: &[Option<LinkTick>], pfc_seen: bool) -> Series {
+    let quantiles: Vec<Option<Quantiles>> =
+        steps.iter().map(|s| s.as_ref().map(|s| &s.rtt).and_then(SparseHistogram::quantiles)).collect();
+    let rtt = |value: fn(&Quantiles) -> u64| quantiles.iter().map(|q| q.as_ref().map(|q| value(q) as f64)).collect();
+    Series {
+        start_ns: axis.start_ns,
+        step_ns: axis.step_ns,
+        tick_ns: axis.tick_ns,
+        bps: bps(axis, steps),
+        max_bps_1ms: column(steps, |s| Some(s.max_bytes_1ms as f64 * 8_000.0)),
+        max_bps_100us: max_bps_100us(steps),
+        packets: column(steps, |s| Some(s.packets as f64)),
+        ce_share: ce_share(steps),
+        cnp_packets: column(steps, |s| Some(s.cnp_packets as f64)),
+        paused_share: if pfc_seen { paused_share(axis, steps) } else { vec![None; steps.len()] },
+        retransmitted: column(steps, |s| Some((s.roce.retransmitted + s.tcp_retransmitted) as f64)),
+        rtt_p50: rtt(|q| q.p50),
+        rtt_p90: rtt(|q| q.p90),
+        rtt_p99: rtt(|q| q.p99),
+        rtt_p999: rtt(|q| q.p999),
+        rtt_count: rtt(|q| q.count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_whole_ticks_and_no_more_steps_than_asked() {
+        let axis = Axis::new(Window { from_ns: 1_050, to_ns: 2_000 }, 3, 100, 200);
+        assert_eq!((axis.start_ns, axis.step_ns, axis.len), (1_000, 400, 3));
+        assert_eq!((axis.step_of(900), axis.step_of(1_399), axis.step_of(1_400)), (0, 0, 1));
+        assert_eq!(Axis::new(Window { from_ns: 0, to_ns: u64::MAX }, 7, 100, 100).len, 7);
+        assert_eq!(Axis::new(Window { from_ns: 5, to_ns: 5 }, 7, 100, 100).len, 0);
+    }
+}
