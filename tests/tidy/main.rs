@@ -100,7 +100,6 @@ fn the_analyzer_has_no_clock_socket_thread_or_file() {
         "UdpSocket",
         "UnixStream",
         "ToSocketAddrs",
-        "RandomState",
     ];
     none(
         "the analyzer is a function of its frames",
