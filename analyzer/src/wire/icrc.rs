@@ -86,12 +86,14 @@ fn masked_v6(bytes: &[u8], at: usize, behind: usize) -> Option<Head> {
     mask_bth(head)
 }
 
-/// Local route header: the virtual lane may change.
+/// Local route header: the virtual lane may change; under a global route header, routers change all of it.
 fn infiniband(bytes: &[u8]) -> Option<Head> {
-    let mut head = match bytes.get(1)? & 3 {
-        3 => masked_v6(bytes, 8, BTH_LEN)?,
-        _ => mask_bth(copy(bytes, 8 + BTH_LEN)?)?,
-    };
+    if bytes.get(1)? & 3 == 3 {
+        let mut head = masked_v6(bytes, 8, BTH_LEN)?;
+        head.bytes[..8].fill(0xff);
+        return Some(head);
+    }
+    let mut head = mask_bth(copy(bytes, 8 + BTH_LEN)?)?;
     head.bytes[0] |= 0xf0;
     Some(head)
 }
