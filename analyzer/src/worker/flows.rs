@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use super::rdma::Rdma;
 use super::tcp::TcpState;
@@ -77,14 +77,14 @@ const EVICTION_WINDOW: usize = 16;
 /// The table.
 #[derive(Debug)]
 pub(super) struct Flows {
-    places: HashMap<FlowKey, u32, RandomState>,
+    places: HashMap<FlowKey, u32, FixedState>,
     flows: Vec<Flow>,
     capacity: usize,
     hand: usize,
     pub evicted: u64,
     /// Places of flows with traffic since the last tick.
     pub touched: Vec<u32>,
-    qps: HashMap<(Addr, Addr), Vec<u32>, RandomState>,
+    qps: HashMap<(Addr, Addr), Vec<u32>, FixedState>,
 }
 
 impl Flows {

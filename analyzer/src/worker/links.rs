@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use super::meter::Meter;
 use crate::packet::{Addr, MirrorKey, MirrorKind, Packet, Transport};
@@ -37,9 +37,9 @@ pub(super) struct Links {
     plan: Arc<Plan>,
     infos: Vec<LinkInfo>,
     meters: Vec<Meter>,
-    by_origin: HashMap<Origin, LinkId, RandomState>,
-    by_plan: HashMap<LinkId, LinkId, RandomState>,
-    host_of_mac: HashMap<[u8; 6], Addr, RandomState>,
+    by_origin: HashMap<Origin, LinkId, FixedState>,
+    by_plan: HashMap<LinkId, LinkId, FixedState>,
+    host_of_mac: HashMap<[u8; 6], Addr, FixedState>,
     announced: usize,
     pub left_out: u64,
 }

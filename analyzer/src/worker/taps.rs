@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use crate::packet::{Addr, Mirror, MirrorKey};
 use crate::tick::TapTick;
@@ -45,8 +45,8 @@ struct Delta {
 /// All taps of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Taps {
-    sessions: HashMap<(u16, MirrorKey), Counter, RandomState>,
-    tunnels: HashMap<(u16, Option<Addr>), Counter, RandomState>,
+    sessions: HashMap<(u16, MirrorKey), Counter, FixedState>,
+    tunnels: HashMap<(u16, Option<Addr>), Counter, FixedState>,
     deltas: BTreeMap<(u16, MirrorKey), Delta>,
 }
 
