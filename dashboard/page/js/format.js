@@ -1,0 +1,53 @@
+// Numbers for people: three significant figures, one unit.
+
+const RATE = [[1e12, "Tb/s"], [1e9, "Gb/s"], [1e6, "Mb/s"], [1e3, "kb/s"], [1, "b/s"]];
+const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]];
+const TIME = [[86400e9, "d"], [3600e9, "h"], [60e9, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
+
+export function three(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString("en-US");
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(size)));
+  return value.toFixed(Math.min(digits, 6)).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+function scaled(value, units) {
+  if (value === 0) return `0 ${units[units.length - 1][1]}`;
+  const [unit, name] = units.find(([unit]) => Math.abs(value) >= unit * 0.9995) || units[units.length - 1];
+  return `${three(value / unit)} ${name}`;
+}
+
+export const rate = (bps) => scaled(bps, RATE);
+export const bytes = (count) => scaled(count, BYTES);
+export const duration = (ns) => scaled(ns, TIME);
+export const count = (n) => Math.round(n).toLocaleString("en-US");
+
+// A share: percent, or ppm where percent would be all zeros.
+export function share(value) {
+  if (value === 0) return "0 %";
+  if (value < 0.0001) return `${three(value * 1e6)} ppm`;
+  return `${three(value * 100)} %`;
+}
+
+// A named number of evidence: its unit ends its name.
+export function named(name, value) {
+  if (/_ns$/.test(name)) return value > 1e17 ? String(value) : duration(value);
+  if (/_bps$/.test(name) || /bps_/.test(name)) return rate(value);
+  if (/_bytes$/.test(name)) return bytes(value);
+  if (/(_share|_ratio)$/.test(name) && value <= 1) return share(value);
+  return three(value);
+}
+
+// A finding's value with its unit, as the detector gave it.
+export function measured(value, unit) {
+  switch (unit) {
+    case "ns": return duration(value);
+    case "bit/s": case "bps": return rate(value);
+    case "share": case "ratio": return value <= 1 ? share(value) : three(value);
+    case "B": case "bytes": return bytes(value);
+    default: return `${three(value)} ${unit || ""}`.trim();
+  }
+}
+
+export const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many || `${one}s`}`;

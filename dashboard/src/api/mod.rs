@@ -1,0 +1,106 @@
+//! The HTTP API. What may be asked stands in one list, [`ENDPOINTS`]: parameters are checked and documented from it.
+
+mod endpoints;
+mod error;
+mod json;
+mod links;
+mod lists;
+mod openapi;
+mod params;
+mod sensor;
+mod stream;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::routing::get;
+use store::{Answer, Store, Window};
+use tokio::sync::Semaphore;
+
+use crate::{Live, SensorInfo};
+pub use endpoints::ENDPOINTS;
+use error::ApiError;
+use params::Params;
+
+/// Longest a store may take. The page asks again; a browser gives up on its own much later.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Open live streams at most. One per browser is the rule (a shared worker feeds all its tabs).
+const STREAMS_MAX: usize = 256;
+
+/// What every answer may need.
+#[derive(Clone)]
+pub(crate) struct Context {
+    store: Arc<dyn Store>,
+    live: Option<Live>,
+    info: Arc<SensorInfo>,
+    streams: Arc<Semaphore>,
+}
+
+impl Context {
+    pub(crate) fn new(store: Arc<dyn Store>, live: Option<Live>, info: SensorInfo) -> Self {
+        Self { store, live, info: Arc::new(info), streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    }
+
+    /// The window asked for; what is not given comes from what the store holds. `None`: nothing is held yet.
+    async fn window(&self, params: &Params) -> Result<Option<Window>, ApiError> {
+        let (from, to) = (params.ns("from_ns"), params.ns("to_ns"));
+        let window = match (from, to) {
+            (Some(from_ns), Some(to_ns)) => Window { from_ns, to_ns },
+            _ => {
+                let extent = within(self.store.extent()).await?;
+                let (Some(first), Some(last)) = (extent.first_ns, extent.last_ns) else { return Ok(None) };
+                Window { from_ns: from.unwrap_or(first), to_ns: to.unwrap_or(last.saturating_add(1)) }
+            }
+        };
+        if window.from_ns >= window.to_ns {
+            let why =
+                format!("the window starts at {} and ends at {}: it must end later", window.from_ns, window.to_ns);
+            return Err(ApiError::parameter("from_ns", why));
+        }
+        Ok(Some(window))
+    }
+}
+
+/// Waits for a store, but not for ever.
+async fn within<T>(answer: Answer<'_, T>) -> Result<T, ApiError> {
+    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+        Ok(result) => result.map_err(ApiError::from),
+        Err(_) => Err(ApiError::slow(ANSWER_WITHIN)),
+    }
+}
+
+/// All of it.
+pub(crate) fn router(context: Context) -> Router {
+    Router::new()
+        .route("/api/v1/report", get(sensor::report))
+        .route("/api/v1/sensor", get(sensor::sensor))
+        .route("/api/v1/extent", get(sensor::extent))
+        .route("/api/v1/links", get(links::links))
+        .route("/api/v1/links/{id}/series", get(links::series))
+        .route("/api/v1/flows", get(lists::flows))
+        .route("/api/v1/qps", get(lists::qps))
+        .route("/api/v1/findings", get(lists::findings))
+        .route("/api/v1/verdict", get(verdict::verdict))
+        .route("/api/v1/live", get(stream::live))
+        .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/healthz", get(healthz))
+        .route("/api/{*path}", get(unknown))
+        .with_state(context)
+}
+
+/// Up means: the store answers.
+async fn healthz(State(context): State<Context>) -> Result<&'static str, ApiError> {
+    within(context.store.extent()).await?;
+    Ok("ok\n")
+}
+
+async fn unknown(request: Request) -> ApiError {
+    ApiError::not_found(format!(
+        "there is no {}; /api/v1/openapi.json lists what there is",
+        json::bounded(request.uri().path(), 120)
+    ))
+}
