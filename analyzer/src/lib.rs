@@ -11,6 +11,7 @@ pub mod fabric;
 pub mod packet;
 pub mod report;
 pub mod sketch;
+pub mod slot;
 pub mod tick;
 mod tick_merge;
 pub mod topology;

@@ -3,6 +3,7 @@
 
 use crate::packet::{Addr, MirrorKey};
 use crate::report::Service;
+use crate::slot::LinkSlot;
 
 /// A link's index in the worker's link table; [`LinkInfo`] says what it is. Dense from 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub struct LinkInfo {
     pub reverse: Option<LinkId>,
     /// One end is a host (or the link was made for a host).
     pub host: Option<Addr>,
+    /// The receiving end is that host; else the host sends here (or there is none).
+    pub to_host: bool,
 }
 
 /// Sparse histogram of nanoseconds: (bucket, count), ascending. Buckets are those of [`crate::sketch`].
@@ -119,6 +122,10 @@ pub struct LinkTick {
     pub tcp_zero_window: u64,
     /// Packets that an ERSPAN III envelope called damaged (BSO 3).
     pub bso_bad: u64,
+    /// Lengths of idle gaps (longer than 100 us) that ended in this tick, ns.
+    pub idle: SparseHistogram,
+    /// The tick in slots of 10 ms, those in which something happened, in order.
+    pub slots: Vec<LinkSlot>,
 }
 
 /// What identifies one direction of one flow.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::packet::MirrorKey;
+use crate::slot;
 use crate::tick::{CaptureTick, FlowTick, LinkTick, QpTick, RoceCounters, TapTick, Tick, Witness};
 
 /// Most witnesses that one queue pair keeps, the first of each kind before others.
@@ -41,9 +42,11 @@ impl LinkTick {
     pub fn add(&mut self, other: &Self) {
         self.add_sums(other);
         self.rtt.merge(&other.rtt);
+        self.idle.merge(&other.idle);
+        slot::join(&mut self.slots, &other.slots);
     }
 
-    /// As [`Self::add`], without the round trips.
+    /// As [`Self::add`], without round trips, idle gaps and slots.
     pub fn add_sums(&mut self, other: &Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;

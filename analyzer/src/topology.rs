@@ -1,6 +1,7 @@
 //! What is known of the fabric before a frame is read: the topology file, and its [`Plan`] for a worker.
 
 mod file;
+mod parallel;
 mod plan;
 mod value;
 

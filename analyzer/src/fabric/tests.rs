@@ -19,6 +19,7 @@ fn info(link: u32) -> LinkInfo {
         tap: format!("tap{link}.pcap"),
         reverse: None,
         host: None,
+        to_host: false,
     }
 }
 

@@ -144,6 +144,7 @@ fn undescribed(link: LinkId) -> LinkInfo {
         tap: String::new(),
         reverse: None,
         host: None,
+        to_host: false,
     }
 }
 

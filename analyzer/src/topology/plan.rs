@@ -76,6 +76,7 @@ impl Plan {
         for (index, link) in topology.links.iter().enumerate() {
             plan.add_link(&nodes, link, &names[index], index as u32 * 2);
         }
+        super::parallel::name_groups(&mut plan.links);
         for mirrors in &topology.mirrors {
             plan.add_tap(topology, &nodes, &names, mirrors);
         }
@@ -176,6 +177,7 @@ impl Plan {
                 tap: String::new(),
                 reverse: Some(LinkId(first + 1 - offset)),
                 host,
+                to_host: nodes.host_addr(to).is_some(),
             });
             self.add_macs(from, to, id);
         }

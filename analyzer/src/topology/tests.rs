@@ -45,6 +45,18 @@ fn every_simulated_topology_loads_and_survives_toml() {
 }
 
 #[test]
+fn links_of_a_leaf_to_the_spines_are_parallel_in_each_direction() {
+    let Some(topology) = simulated("degraded_open") else { return };
+    let plan = Plan::new(&topology);
+    let group = |id: &str| plan.links.iter().find(|l| l.id == id).and_then(|l| l.group.clone());
+    assert_eq!(group("leaf0-spine2:leaf0>spine2").as_deref(), Some("leaf0 up"));
+    assert_eq!(group("leaf0-spine2:spine2>leaf0").as_deref(), Some("leaf0 down"));
+    let to_host = plan.links.iter().filter(|l| l.to_host).count();
+    assert_eq!((to_host, plan.links.iter().filter(|l| l.host.is_some()).count()), (16, 32));
+    assert!(plan.links.iter().filter(|l| l.host.is_some()).all(|l| l.group.is_none()));
+}
+
+#[test]
 fn macs_name_link_and_direction() {
     let Some(topology) = simulated("degraded_open") else { return };
     let plan = Plan::new(&topology);

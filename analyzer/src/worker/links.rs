@@ -230,6 +230,7 @@ fn describe(origin: Origin, tap: &str, name: impl Fn(Addr) -> Option<String>) ->
         tap: tap.to_owned(),
         reverse: None,
         host,
+        to_host: matches!(origin, Origin::HostReceives(_)),
     }
 }
 

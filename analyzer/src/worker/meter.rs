@@ -1,5 +1,7 @@
 //! What one link does, measured between two ticks. Measures only; detectors judge.
 
+use super::slots::{IDLE_NS, Slots};
+use crate::packet::Addr;
 use crate::sketch::Sketch;
 use crate::tick::{LinkId, LinkTick};
 
@@ -48,6 +50,8 @@ pub(super) struct Meter {
     bins_100us: Bins,
     bins_1ms: Bins,
     pauses: Pauses,
+    slots: Slots,
+    idle: Sketch,
     last_ns: u64,
     touched: bool,
 }
@@ -59,6 +63,9 @@ impl Meter {
         self.touched = true;
         if first {
             self.delta.first_ns = at_ns;
+        }
+        if self.last_ns != 0 && at_ns > self.last_ns && at_ns - self.last_ns > IDLE_NS {
+            self.idle.record(at_ns - self.last_ns);
         }
         if self.last_ns != 0 && at_ns > self.last_ns && at_ns - self.last_ns > self.delta.silent_ns_max {
             self.delta.silent_ns_max = at_ns - self.last_ns;
@@ -72,6 +79,14 @@ impl Meter {
         self.bins_1ms.add(at_ns / BIN_1MS_NS, bytes);
     }
 
+    /// The same packet for the slots: who sent it, its ECN bits, whether it is a congestion notification.
+    pub fn slot(&mut self, at_ns: u64, bytes: u64, source: Addr, ecn: u8, cnp: bool) {
+        self.slots.packet(at_ns, bytes, source, ecn);
+        if cnp {
+            self.slots.cnp();
+        }
+    }
+
     /// Counters to add to; marks the link as touched.
     pub fn counters(&mut self) -> &mut LinkTick {
         self.touched = true;
@@ -82,6 +97,14 @@ impl Meter {
     pub fn round_trip(&mut self, ns: u64) {
         self.touched = true;
         self.rtt.record(ns);
+    }
+
+    /// A pause frame of several classes: for the slots the class that is held longest counts.
+    pub fn pause_frame(&mut self, at_ns: u64, quanta: &[Option<u16>], speed_bps: Option<u64>) {
+        let longest = quanta.iter().flatten().max().copied();
+        let speed_bps = speed_bps.filter(|&s| s > 0);
+        let hold_ns = longest.zip(speed_bps).map(|(q, speed)| u64::from(q) * 512 * 1_000_000_000 / speed);
+        self.slots.pause(at_ns, hold_ns);
     }
 
     /// The sender of this direction is told to pause one class for `quanta` of 512 bit times; 0 ends a pause.
@@ -115,12 +138,15 @@ impl Meter {
         for class in 0..8 {
             self.settle(end_ns, class);
         }
+        let slots = self.slots.take(end_ns);
         if !std::mem::take(&mut self.touched) {
             return None;
         }
         let mut tick = std::mem::take(&mut self.delta);
         tick.link = link.0;
         tick.rtt = self.rtt.take();
+        tick.idle = self.idle.take();
+        tick.slots = slots;
         tick.max_bytes_1ms = self.bins_1ms.take().0;
         let (bytes, index) = self.bins_100us.take();
         tick.max_bytes_100us = bytes;

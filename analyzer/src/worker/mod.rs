@@ -5,6 +5,7 @@ mod links;
 mod meter;
 mod psn_track;
 mod rdma;
+mod slots;
 mod taps;
 mod tcp;
 mod turn;

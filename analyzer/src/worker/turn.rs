@@ -43,6 +43,9 @@ impl Worker {
         for link in [on.first, on.second].into_iter().flatten() {
             if let Some(meter) = self.links.meter(link) {
                 meter.add(at_ns, u64::from(packet.wire_len));
+                let cnp = matches!(&packet.transport, Transport::Rdma(bth) if bth.opcode == CNP);
+                let ecn = packet.ip.map_or(0, |ip| ip.ecn);
+                meter.slot(at_ns, u64::from(packet.wire_len), packet.src, ecn, cnp);
                 count(meter.counters(), packet, &outcome);
             }
         }
@@ -56,6 +59,7 @@ impl Worker {
         let speed_bps = self.links.speed_bps(link);
         let Some(meter) = self.links.meter(link) else { return };
         meter.counters().pfc_frames += 1;
+        meter.pause_frame(at_ns, &pause.quanta, speed_bps);
         for (class, quanta) in pause.quanta.iter().enumerate() {
             if let Some(quanta) = quanta {
                 meter.pause(at_ns, class, *quanta, speed_bps);

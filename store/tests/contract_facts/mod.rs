@@ -62,6 +62,7 @@ fn info(link: u32, id: &str, from: &str, to: &str) -> LinkInfo {
         tap: "t.pcap".to_owned(),
         reverse: Some(LinkId(1 - link)),
         host: Some(Addr::v4([10, 0, 0, 1])),
+        to_host: false,
     }
 }
 
