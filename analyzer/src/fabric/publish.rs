@@ -104,7 +104,7 @@ fn flows_per_link(totals: &Totals) -> BTreeMap<LinkId, u64> {
 
 fn roce(sum: &LinkTick) -> Option<LinkRoce> {
     let c = &sum.roce;
-    (sum.rdma_bytes > 0 || *c != RoceCounters::default()).then(|| LinkRoce {
+    (sum.rdma_bytes > 0 || *c != RoceCounters::default()).then_some(LinkRoce {
         packets: sum.rdma_packets,
         data_packets: c.data_packets,
         retransmitted: c.retransmitted,

@@ -19,7 +19,7 @@ impl Psn {
 
     /// `n` packets later.
     #[must_use]
-    pub fn add(self, n: u32) -> Self {
+    pub fn plus(self, n: u32) -> Self {
         Self::new(self.0.wrapping_add(n))
     }
 
@@ -47,7 +47,7 @@ pub struct TcpSeq(pub u32);
 impl TcpSeq {
     /// `n` bytes later.
     #[must_use]
-    pub fn add(self, n: u32) -> Self {
+    pub fn plus(self, n: u32) -> Self {
         Self(self.0.wrapping_add(n))
     }
 
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn psn_wraps_at_24_bits() {
         let last = Psn::new(PSN_MASK);
-        assert_eq!(last.add(1).get(), 0);
+        assert_eq!(last.plus(1).get(), 0);
         assert_eq!(Psn::new(2).distance(last), 3);
         assert_eq!(last.distance(Psn::new(2)), -3);
         assert!(Psn::new(0).is_after(last) && last.is_before(Psn::new(0)));
@@ -86,6 +86,6 @@ mod tests {
     fn tcp_sequence_wraps_at_32_bits() {
         assert_eq!(TcpSeq(5).distance(TcpSeq(u32::MAX - 4)), 10);
         assert!(TcpSeq(u32::MAX).is_before(TcpSeq(0)));
-        assert_eq!(TcpSeq(u32::MAX).add(1), TcpSeq(0));
+        assert_eq!(TcpSeq(u32::MAX).plus(1), TcpSeq(0));
     }
 }
