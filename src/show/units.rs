@@ -84,7 +84,7 @@ pub fn value(value: f64, unit: &str) -> String {
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
-        p if p == 0.0 => "0 %".to_owned(),
+        0.0 => "0 %".to_owned(),
         p if p < 0.01 => "<0.01 %".to_owned(),
         p => format!("{} %", three_digits(p)),
     }
