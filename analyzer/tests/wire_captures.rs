@@ -1,5 +1,7 @@
 //! The decoder over captures with known truth: the Linux kernel's own RoCEv2, and single frames of other projects.
 
+// A skipped test says so.
+#![allow(clippy::print_stderr)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// A skipped test says so.
+#![allow(clippy::print_stderr)]
 use std::path::PathBuf;
 
 use super::*;
@@ -12,7 +14,7 @@ fn shared(folder: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none(), "{} is missing", path.display());
-    println!("SKIPPED: {} is missing", path.display());
+    eprintln!("SKIPPED: {} is missing", path.display());
     None
 }
 
