@@ -4,7 +4,7 @@ mod names;
 mod publish;
 mod totals;
 
-pub use names::{l4, opcode};
+pub use names::{l4, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 
 use crate::report::{File, Finding, Report};

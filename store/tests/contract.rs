@@ -1,5 +1,7 @@
 //! One contract, every store.
 
+#![allow(clippy::unwrap_used)]
+
 mod contract_facts;
 
 use std::sync::Arc;
