@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::packet::MirrorKey;
 use crate::slot;
-use crate::tick::{CaptureTick, FlowTick, LinkTick, QpTick, RoceCounters, TapTick, Tick, Witness};
+use crate::tick::{CaptureTick, FlowTick, LinkTick, Message, QpTick, RoceCounters, TapTick, Tick, Witness};
 
 /// Most witnesses that one queue pair keeps, the first of each kind before others.
 pub const MAX_WITNESSES: usize = 8;
@@ -217,6 +217,9 @@ impl Tick {
         join(&mut self.flows, later.flows, |f| f.key, FlowTick::add);
         join(&mut self.qps, later.qps, |q| q.key, QpTick::add);
         join(&mut self.taps, later.taps, |t| (t.source.clone(), t.key), TapTick::add);
+        self.messages.extend(later.messages);
+        self.messages.sort_by_key(Message::order);
+        self.messages_left_out += later.messages_left_out;
         self.moves.extend(later.moves);
         self.moves.sort_by_key(|m| (m.first_on_to_ns, m.flow, m.from, m.to));
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use super::messages::Messages;
 use super::rdma::Rdma;
 use super::tcp::TcpState;
 use crate::packet::Addr;
@@ -41,6 +42,7 @@ pub(super) struct Flow {
     pub host_name: Option<String>,
     pub rtt: Sketch,
     pub rdma: Option<Box<Rdma>>,
+    pub messages: Option<Box<Messages>>,
     pub tcp: Option<Box<TcpState>>,
     /// The other direction's place, when known.
     pub reverse: Option<u32>,
@@ -63,6 +65,7 @@ impl Flow {
             host_name: None,
             rtt: Sketch::default(),
             rdma: None,
+            messages: None,
             tcp: None,
             reverse: None,
         }

@@ -2,6 +2,7 @@
 
 mod flows;
 mod links;
+mod messages;
 mod meter;
 mod psn_track;
 mod rdma;
@@ -20,6 +21,7 @@ use crate::wire::{Decoder, Refusal, TapFormat};
 
 use flows::{Flow, Flows};
 use links::Links;
+use messages::MessageLog;
 use taps::Taps;
 
 /// What is known of an interface's mirror beyond its frames.
@@ -75,6 +77,7 @@ pub struct Worker {
     links: Links,
     flows: Flows,
     taps: Taps,
+    messages: MessageLog,
     capture: CaptureTick,
     refused: [u64; Refusal::ALL.len()],
     moves: Vec<Move>,
@@ -95,6 +98,7 @@ impl Worker {
             links: Links::new(plan),
             ports: Vec::new(),
             taps: Taps::default(),
+            messages: MessageLog::default(),
             capture: CaptureTick::default(),
             refused: [0; Refusal::ALL.len()],
             moves: Vec::new(),
@@ -198,6 +202,7 @@ impl Worker {
         let (flows, qps) = self.flow_ticks();
         let ports = &self.ports;
         let taps = self.taps.take(|i| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string()));
+        let (messages, messages_left_out) = self.messages.take();
         Tick {
             start_ns,
             end_ns,
@@ -209,6 +214,8 @@ impl Worker {
             qps,
             moves: std::mem::take(&mut self.moves),
             taps,
+            messages,
+            messages_left_out,
         }
     }
 

@@ -6,7 +6,7 @@ use super::links::On;
 use super::rdma::{CNP, Rdma, Role, role};
 use super::{MOVES, Worker};
 use crate::packet::{Bth, MirrorKind, Packet, Pause, Tcp, Transport};
-use crate::tick::{FlowKey, LinkId, LinkTick, Move, RoceCounters};
+use crate::tick::{FlowKey, LinkId, LinkTick, Move, QpKey, RoceCounters};
 use crate::wire;
 
 /// What the conversation made of a packet.
@@ -157,6 +157,9 @@ impl Worker {
         }
         let seen = rdma.take(packet, bth, at_ns, view, peer_pmtu);
         if !seen.copy {
+            let key = qp_key(&flow.key);
+            let messages = flow.messages.get_or_insert_with(Box::default);
+            messages.take(&mut self.messages, key, packet, bth, at_ns, seen.repeat);
             self.answer(place, packet, bth, at_ns);
         }
         Outcome { copy: seen.copy, repeat: seen.repeat, rewound: seen.rewound, ..Outcome::default() }
@@ -187,6 +190,9 @@ impl Worker {
             }
             3 => {}
             _ => {
+                if let Some(messages) = flow.messages.as_mut() {
+                    messages.acknowledged(&mut self.messages, qp_key(&flow.key), bth.psn, at_ns);
+                }
                 if let Some(ns) = rdma.answered(bth.psn, at_ns) {
                     flow.rtt.record(ns);
                     self.round_trip(peer, link, ns, at_ns);
@@ -319,6 +325,10 @@ fn key_of(packet: &Packet<'_>) -> Option<FlowKey> {
     };
     let protocol = packet.ip.map(|ip| ip.protocol)?;
     Some(FlowKey { src: packet.src, dst: packet.dst, sport, dport, protocol, dst_qp: None })
+}
+
+fn qp_key(key: &FlowKey) -> QpKey {
+    QpKey { src: key.src, dst: key.dst, dst_qp: key.dst_qp.unwrap_or(0) }
 }
 
 fn reversed(key: &FlowKey) -> FlowKey {
