@@ -3,8 +3,12 @@
 //! A [`Source`] lends batches of [`Frame`]s whose bytes lie where they were read: in the buffer of a file, in a
 //! ring shared with the kernel. Nothing is copied on the way to the analyzer. Time is carried by the frames.
 
+mod error;
+mod file;
 mod frame;
 mod source;
 
+pub use error::OpenError;
+pub use file::{FileOptions, open};
 pub use frame::{Direction, Frame, Interface, InterfaceId, LinkType};
 pub use source::{Damage, Input, Sink, Source, Step};

@@ -1,0 +1,47 @@
+//! Why a source could not be opened.
+
+/// Why a source could not be opened. Each names the input, what was found there, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No path was given.
+    #[error("no capture given: name at least one file, or - for standard input")]
+    NoInput,
+    /// The operating system refused.
+    #[error("{path}: cannot be read: {error}")]
+    Io {
+        /// As the user gave it.
+        path: String,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// There is not a single byte.
+    #[error("{path}: is empty (0 bytes); expected a pcap or pcapng capture, plain or compressed by gzip or zstd")]
+    Empty {
+        /// As the user gave it.
+        path: String,
+    },
+    /// The first bytes belong to no format that is read here.
+    #[error(
+        "{path}: is not a capture: {found}; expected pcap or pcapng, plain or compressed by gzip or zstd; {advice}"
+    )]
+    NotACapture {
+        /// As the user gave it.
+        path: String,
+        /// What its first bytes are.
+        found: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A capture, whose file header is damaged or not supported.
+    #[error("{path}: {format} file header: expected {expected}, found {found}")]
+    Header {
+        /// As the user gave it.
+        path: String,
+        /// Name of the format.
+        format: &'static str,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
