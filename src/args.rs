@@ -51,6 +51,12 @@ pub struct ReplayArgs {
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "OUT.json")]
     pub report: Option<PathBuf>,
+    /// Where the history goes: none, memory; the default is memory with --serve, else none.
+    #[arg(long, value_name = "none|memory")]
+    pub store: Option<String>,
+    /// Open the dashboard, on this address, and keep it open when the input has ended.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS)]
+    pub serve: Option<String>,
     /// As fast as the input can be read (max), or at its own speed times N (1, 0.5, 10).
     #[arg(long, value_name = "max|N", default_value = "max")]
     pub pace: Pace,

@@ -5,6 +5,13 @@
 pub mod args;
 pub mod failure;
 pub mod inputs;
+pub mod keep;
 pub mod output;
+mod pace;
+pub mod pipeline;
 pub mod progress;
+pub mod replay;
+mod run_name;
 pub mod show;
+pub mod topology;
+pub mod web;

@@ -1,8 +1,24 @@
 //! fabricscope: sees inside a GPU-training fabric from its mirrored switch ports.
 
-use clap::Parser;
-use fabricscope::args::Cli;
+use std::process::ExitCode;
 
-fn main() {
-    let _cli = Cli::parse();
+use clap::Parser;
+use fabricscope::args::{Cli, Command};
+use fabricscope::failure::Failure;
+
+fn main() -> ExitCode {
+    match command(&Cli::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            fabricscope::output::warn(failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Replay(args) => fabricscope::replay::replay(args),
+        Command::Topology(args) => fabricscope::topology::topology(args),
+    }
 }

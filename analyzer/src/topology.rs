@@ -1,6 +1,8 @@
 //! What is known of the fabric before a frame is read: the topology file, and its [`Plan`] for a worker.
 
 mod file;
+mod learn;
+mod lldp;
 mod parallel;
 mod plan;
 mod value;
@@ -9,5 +11,7 @@ mod value;
 mod tests;
 
 pub use file::{End, Key, Link, Mirrors, Node, NodeType, Port, Roce, Topology, TopologyError};
+pub use learn::{Learner, UNNAMED};
+pub use lldp::Neighbour;
 pub use plan::{MirroredPort, Plan};
 pub use value::{Directions, Id, Mac, OneOrMany, TapFormat};

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::*;
+use capture::{Direction, Frame, Interface, InterfaceId, LinkType};
+
 use crate::packet::{Addr, MirrorKey, MirrorKind};
 
 /// The shared captures, or `None` with a loud line.
@@ -162,4 +164,82 @@ fn the_default_plan_knows_nothing() {
     assert!(plan.is_empty());
     assert_eq!(plan.by_macs([0; 6], [0; 6]), None);
     assert_eq!(plan.tap_format("x"), None);
+}
+
+/// Host at `port 1` of a switch, everything routed: frames with rewritten MACs, as a mirror of two ports shows them.
+#[test]
+fn a_topology_is_learnt_from_frames() {
+    let frames = [
+        udp([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 1, 1], [10, 0, 0, 1], [10, 0, 1, 9], 64),
+        udp([2, 0, 0, 0, 1, 2], [2, 0, 0, 0, 2, 1], [10, 0, 0, 1], [10, 0, 1, 9], 63),
+        udp([2, 0, 0, 0, 2, 1], [2, 0, 0, 0, 1, 2], [10, 0, 1, 9], [10, 0, 0, 1], 62),
+        udp([2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 0, 1], [10, 0, 1, 9], [10, 0, 0, 1], 61),
+        lldp([2, 0, 0, 0, 1, 2]),
+    ];
+    let mut learner = Learner::default();
+    learner.add_interface(&interface());
+    for bytes in &frames {
+        learner.observe(&[Frame {
+            bytes,
+            at_ns: 1,
+            wire_len: bytes.len() as u32,
+            interface: InterfaceId(0),
+            direction: Direction::Unknown,
+        }]);
+    }
+    let learnt = learner.topology();
+    let names: Vec<_> = learnt.nodes.iter().map(|n| (n.name.as_str(), n.kind)).collect();
+    let (host, switch) = (NodeType::Host, NodeType::Switch);
+    assert_eq!(
+        names,
+        [
+            ("10.0.0.1", host),
+            ("10.0.1.9", host),
+            ("leaf0", switch),
+            ("switch-02:00:00:00:01:01", switch),
+            ("switch-02:00:00:00:02:01", switch),
+            (UNNAMED, switch)
+        ]
+    );
+    let ends: Vec<_> = learnt.links.iter().map(|l| (id(&l.a.node), id(&l.b.node), l.b.port.as_str())).collect();
+    assert_eq!(
+        ends,
+        [
+            ("10.0.0.1", "switch-02:00:00:00:01:01", "02:00:00:00:01:01"),
+            ("leaf0", "switch-02:00:00:00:02:01", "02:00:00:00:02:01")
+        ]
+    );
+    let again = Topology::parse(&learnt.to_toml().unwrap(), "learnt.toml").unwrap();
+    assert_eq!(again, learnt);
+}
+
+fn id(id: &Id) -> &str {
+    match id {
+        Id::Text(text) => text,
+        Id::Number(_) => panic!("learnt nodes have names"),
+    }
+}
+
+fn interface() -> Interface {
+    Interface {
+        id: InterfaceId(0),
+        source: "a.pcap".into(),
+        name: None,
+        index_in_file: 0,
+        link_type: LinkType::Ethernet,
+        speed_bps: None,
+        snaplen: 0,
+        fcs_len: 0,
+    }
+}
+
+fn udp(src_mac: [u8; 6], dst_mac: [u8; 6], src: [u8; 4], dst: [u8; 4], ttl: u8) -> Vec<u8> {
+    let ip = [0x45, 0, 0, 28, 0, 0, 0, 0, ttl, 17, 0, 0];
+    let udp = [0, 7, 0, 7, 0, 8, 0, 0];
+    [&dst_mac[..], &src_mac, &[8, 0], &ip, &src, &dst, &udp].concat()
+}
+
+fn lldp(src_mac: [u8; 6]) -> Vec<u8> {
+    let tlvs = b"\x02\x02\x07x\x04\x02\x077\x06\x02\x00\x78\x0a\x05leaf0\x0e\x04\x00\x14\x00\x14\x00\x00";
+    [&[1, 0x80, 0xc2, 0, 0, 0x0e], &src_mac[..], &[0x88, 0xcc], &tlvs[..]].concat()
 }

@@ -1,0 +1,189 @@
+//! Joins the rooms: source -> worker -> fabric -> live side and store.
+//!
+//! The calling thread reads and measures; one fabric thread merges ticks, judges, publishes and stores. Between them is a
+//! bounded channel: in a replay a full channel holds up reading, so nothing is lost and the same frames give the same report.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use analyzer::fabric::{Fabric, FabricConfig};
+use analyzer::report::{File, Report};
+use analyzer::tick::Tick;
+use analyzer::topology::Plan;
+use analyzer::worker::{TapNature, Worker, WorkerConfig};
+use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
+use dashboard::{Live, TickNumbers};
+
+use crate::args::Pace;
+use crate::failure::Failure;
+use crate::keep::Keeper;
+use crate::pace::Pacer;
+
+/// Ticks that may wait for the fabric thread.
+const TICKS_WAITING: usize = 64;
+/// Shortest wall time between two published reports: a report of a large fabric costs milliseconds.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+/// Shortest wall time between two looks at how far reading is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Where results go beside the final report.
+pub struct Outlets {
+    /// The dashboard of this process.
+    pub live: Option<Live>,
+    /// The store.
+    pub keeper: Option<Keeper>,
+}
+
+/// How to analyse.
+pub struct Settings {
+    /// What is known of the fabric.
+    pub plan: Arc<Plan>,
+    /// Of the fabric thread.
+    pub fabric: FabricConfig,
+    /// Of the worker.
+    pub worker: WorkerConfig,
+    /// How fast packet time passes.
+    pub pace: Pace,
+}
+
+/// Analyses a source to its end, or until `stop` is set. `progress` is called a few times a second.
+pub fn run(
+    mut source: Box<dyn Source>,
+    settings: &Settings,
+    outlets: Outlets,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&[Input]),
+) -> Result<Report, Failure> {
+    let (sender, receiver) = sync_channel(TICKS_WAITING);
+    let (fabric, inputs) = thread::scope(|scope| {
+        let judge = scope.spawn(|| judge(receiver, settings.fabric.clone(), outlets));
+        read(source.as_mut(), settings, &sender, stop, progress);
+        drop(sender);
+        (judge.join(), source.inputs())
+    });
+    let (fabric, outlets) = fabric.map_err(|_| defect("the fabric thread ended early"))??;
+    let report = fabric.report(files(&inputs));
+    if let Some(live) = &outlets.live {
+        live.set_report(Arc::new(report.clone()));
+        live.set_ended();
+    }
+    Ok(report)
+}
+
+fn defect(what: &str) -> Failure {
+    Failure::new("the analysis stopped", what, "this is a defect of fabricscope: please report it with the input")
+}
+
+fn read(
+    source: &mut dyn Source,
+    settings: &Settings,
+    ticks: &SyncSender<Tick>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&[Input]),
+) {
+    let worker = Worker::new(settings.worker.clone(), settings.plan.clone());
+    let mut reader = Reader { worker, settings, ticks, pacer: Pacer::new(settings.pace), stop };
+    let mut looked = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        match source.step(&mut reader) {
+            Step::More => {}
+            Step::Idle => thread::sleep(Duration::from_millis(1)),
+            Step::End => break,
+        }
+        if looked.elapsed() >= PROGRESS_EVERY {
+            looked = Instant::now();
+            progress(&source.inputs());
+        }
+    }
+    let Reader { mut worker, .. } = reader;
+    worker.finish(&mut |tick| send(ticks, tick));
+}
+
+/// The fabric thread is gone only when it failed, and that is told when it is joined.
+fn send(ticks: &SyncSender<Tick>, tick: Tick) {
+    let _ = ticks.send(tick);
+}
+
+struct Reader<'a> {
+    worker: Worker,
+    settings: &'a Settings,
+    ticks: &'a SyncSender<Tick>,
+    pacer: Pacer,
+    stop: &'a AtomicBool,
+}
+
+impl Sink for Reader<'_> {
+    fn interface(&mut self, interface: &Interface) {
+        let nature = nature(&self.settings.plan, &interface.source);
+        self.worker.add_interface(interface, nature);
+    }
+
+    fn frames(&mut self, batch: &[Frame<'_>]) {
+        let Self { worker, ticks, pacer, stop, .. } = self;
+        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| send(ticks, tick)));
+    }
+
+    fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
+        self.worker.dropped(interface, at_ns, count);
+    }
+}
+
+/// What the topology says of a tap's envelope.
+fn nature(plan: &Plan, source: &str) -> TapNature {
+    let rspan = plan.tap_format(source).is_some_and(|(rspan, _)| rspan);
+    TapNature { rspan, ..TapNature::default() }
+}
+
+type Judged = (Fabric, Outlets);
+
+fn judge(ticks: Receiver<Tick>, config: FabricConfig, mut outlets: Outlets) -> Result<Judged, Failure> {
+    let mut fabric = Fabric::new(config);
+    let mut published: Option<Instant> = None;
+    let mut sequence = 0;
+    let mut last = Tick::default();
+    for tick in ticks {
+        let findings = fabric.absorb(&tick);
+        if let Some(live) = &outlets.live {
+            live.set_tick(TickNumbers::of(sequence, &tick, fabric.links()));
+            if published.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+                published = Some(Instant::now());
+                live.set_report(Arc::new(fabric.report(Vec::new())));
+            }
+        }
+        last = Tick { start_ns: tick.end_ns, end_ns: tick.end_ns, ..Tick::default() };
+        if let Some(keeper) = &mut outlets.keeper {
+            keeper.keep(sequence, tick, fabric.links(), findings)?;
+        }
+        sequence += 1;
+    }
+    let findings = fabric.finish();
+    if let Some(keeper) = &mut outlets.keeper {
+        keeper.keep(sequence, last, fabric.links(), findings)?;
+        keeper.flush()?;
+    }
+    Ok((fabric, outlets))
+}
+
+/// Inputs as the report lists them.
+fn files(inputs: &[Input]) -> Vec<File> {
+    inputs.iter().map(file).collect()
+}
+
+fn file(input: &Input) -> File {
+    let mut damage: Vec<String> = input.damage.iter().map(ToString::to_string).collect();
+    if input.damage_left_out > 0 {
+        damage.push(format!("and {} more places", input.damage_left_out));
+    }
+    File {
+        path: input.path.clone(),
+        link_types: input.link_types.clone(),
+        packets: input.frames,
+        bytes: input.captured_bytes,
+        first_ns: input.first_ns,
+        last_ns: input.last_ns,
+        damage,
+    }
+}
