@@ -49,8 +49,16 @@ pub struct Capture {
     pub refused: BTreeMap<String, u64>,
     /// What the mirror did.
     pub mirror: MirrorHealth,
+    /// What each tap delivered.
+    pub taps: Vec<Tap>,
     /// Flows that lost their place in a full table.
     pub flows_evicted: u64,
+    /// Queue pairs that lost their place in a full table.
+    pub qps_evicted: u64,
+    /// Links beyond the full table: their packets count in no link.
+    pub links_refused: u64,
+    /// Ticks merged into others because the analysis was behind: resolution was lost, no total.
+    pub ticks_widened: u64,
     /// First and last frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ns: Option<u64>,
@@ -80,6 +88,22 @@ pub struct File {
     /// Damage met: where, what was expected, what was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
+}
+
+/// One mirror feed: a file or interface, and the mirror's identity in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tap {
+    /// For people: `leaf0.pcap`, `eth1 erspan3 session 7 from 10.0.0.1`.
+    pub name: String,
+    /// The mirror's identity, as links name it.
+    pub mirror: LinkMirror,
+    /// Frames delivered.
+    pub frames: u64,
+    /// Frames lost by the mirror or the capture.
+    pub lost: u64,
+    /// Frames cut.
+    pub truncated: u64,
 }
 
 /// What the mirror itself lost, repeated, cut and sampled.

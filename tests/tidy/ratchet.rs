@@ -12,7 +12,7 @@ pub const UNSAFE_FILES: &[&str] = &["capture/src/", "store/src/"];
 /// Files of 500 lines and more.
 const LONG_FILES: &[(&str, usize)] = &[
     // One document, one file: the report's types in the order of the contract.
-    ("analyzer/src/report.rs", 560),
+    ("analyzer/src/report.rs", 590),
 ];
 
 /// Functions of more than 60 lines.

@@ -7,8 +7,8 @@ use super::FabricConfig;
 use super::names;
 use super::totals::{FlowTotal, Totals};
 use crate::packet::MirrorKey;
-use crate::report::{Burst, Capture, File, Flow, Link, LinkRoce, MirrorHealth, Naks, Pfc, Qp};
-use crate::tick::{LinkId, LinkInfo, LinkTick, QpTick, RoceCounters};
+use crate::report::{Burst, Capture, File, Flow, Link, LinkRoce, MirrorHealth, Naks, Pfc, Qp, Tap};
+use crate::tick::{LinkId, LinkInfo, LinkTick, QpTick, RoceCounters, TapTick};
 
 /// 8 bits a byte over a 1 ms bin.
 const BPS_OF_1MS: u64 = 8 * 1_000;
@@ -30,9 +30,23 @@ pub fn capture(totals: &Totals, config: &FabricConfig, files: Vec<File>) -> Capt
             truncated: totals.taps.values().map(|t| t.truncated).sum(),
             sampled_one_in: config.sampled_one_in,
         },
+        taps: totals.taps.values().map(tap).collect(),
         flows_evicted: sum.flows_evicted + totals.flows_forgotten,
+        qps_evicted: totals.qps_forgotten,
+        links_refused: totals.links_refused,
+        ticks_widened: totals.ticks_widened,
         first_ns: totals.span_ns.map(|s| s.0),
         last_ns: totals.span_ns.map(|s| s.1),
+    }
+}
+
+fn tap(tap: &TapTick) -> Tap {
+    Tap {
+        name: names::tap(&tap.source, tap.key),
+        mirror: names::mirror(tap.key, &tap.source),
+        frames: tap.frames,
+        lost: tap.lost,
+        truncated: tap.truncated,
     }
 }
 

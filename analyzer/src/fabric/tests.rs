@@ -128,9 +128,13 @@ fn accumulating_equals_merging() {
         merged.merge(tick(start, 2));
     }
     at_once.absorb(&merged);
-    let (a, b) = (one_by_one.report(Vec::new()), at_once.report(Vec::new()));
+    let (a, mut b) = (one_by_one.report(Vec::new()), at_once.report(Vec::new()));
+    assert_eq!((a.capture.ticks_widened, b.capture.ticks_widened), (0, 2));
+    b.capture.ticks_widened = 0;
     assert_eq!((&a.links, &a.flows, &a.qps, &a.capture), (&b.links, &b.flows, &b.qps, &b.capture));
     assert_eq!((a.capture.packets, a.capture.refused["short"], a.capture.mirror.lost), (30, 3, 3));
+    let tap = &a.capture.taps[0];
+    assert_eq!((a.capture.taps.len(), tap.name.as_str(), tap.frames, tap.lost, tap.truncated), (1, "tap0.pcap", 30, 3, 6));
     let link = &a.links[0];
     assert_eq!((link.packets, link.first_ns, link.last_ns, link.silent_ns_max), (30, 101, 390, Some(300)));
     assert_eq!((link.burst.max_bps_1ms, link.burst.max_bps_100us), (8_000_000, 40_000_000));

@@ -51,6 +51,8 @@ pub struct Totals {
     pub qps_forgotten: u64,
     /// Links beyond the table.
     pub links_refused: u64,
+    /// Ticks merged into others before they came here.
+    pub ticks_widened: u64,
     /// First and last moment with a packet.
     pub span_ns: Option<(u64, u64)>,
 }
@@ -59,6 +61,7 @@ impl Totals {
     /// Adds a tick, then forgets the longest idle beyond the capacities.
     pub fn add(&mut self, tick: &Tick, flow_capacity: usize, qp_capacity: usize) {
         self.capture.add(&tick.capture);
+        self.ticks_widened += u64::from(tick.widened);
         for info in &tick.new_links {
             self.learn_link(info);
         }
