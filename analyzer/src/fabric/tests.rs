@@ -134,7 +134,10 @@ fn accumulating_equals_merging() {
     assert_eq!((&a.links, &a.flows, &a.qps, &a.capture), (&b.links, &b.flows, &b.qps, &b.capture));
     assert_eq!((a.capture.packets, a.capture.refused["short"], a.capture.mirror.lost), (30, 3, 3));
     let tap = &a.capture.taps[0];
-    assert_eq!((a.capture.taps.len(), tap.name.as_str(), tap.frames, tap.lost, tap.truncated), (1, "tap0.pcap", 30, 3, 6));
+    assert_eq!(
+        (a.capture.taps.len(), tap.name.as_str(), tap.frames, tap.lost, tap.truncated),
+        (1, "tap0.pcap", 30, 3, 6)
+    );
     let link = &a.links[0];
     assert_eq!((link.packets, link.first_ns, link.last_ns, link.silent_ns_max), (30, 101, 390, Some(300)));
     assert_eq!((link.burst.max_bps_1ms, link.burst.max_bps_100us), (8_000_000, 40_000_000));
