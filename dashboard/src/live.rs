@@ -96,6 +96,11 @@ impl Live {
         self.report.borrow().clone()
     }
 
+    /// Numbers of the newest tick.
+    pub fn tick(&self) -> Option<Arc<TickNumbers>> {
+        self.tick.borrow().clone()
+    }
+
     /// Wakes at each new tick.
     pub(crate) fn ticks(&self) -> watch::Receiver<Option<Arc<TickNumbers>>> {
         self.tick.subscribe()

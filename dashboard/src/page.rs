@@ -13,7 +13,18 @@ use rust_embed::RustEmbed;
 struct Files;
 
 /// Paths that are pages; the script of `index.html` reads the path.
-const PAGES: &[&str] = &["/", "/links", "/links/{*id}", "/findings", "/findings/{*id}", "/flows", "/qps", "/sensor"];
+const PAGES: &[&str] = &[
+    "/",
+    "/links",
+    "/links/{*id}",
+    "/jobs",
+    "/jobs/{*id}",
+    "/flows",
+    "/qps",
+    "/findings",
+    "/findings/{*id}",
+    "/sensor",
+];
 
 /// Serves the page and its files.
 pub(crate) fn router() -> Router {

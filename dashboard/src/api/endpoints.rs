@@ -51,7 +51,7 @@ const FROM: Param = Param {
 };
 const TO: Param = Param {
     name: "to_ns",
-    about: "End of the window, exclusive; when absent, just after the last moment held.",
+    about: "End of the window, exclusive; when absent, the end of what is held.",
     kind: Kind::Ns,
 };
 const STEPS: Param = Param {
@@ -102,6 +102,20 @@ const QP_SORT: &[&str] = &[
     "rnr",
     "link",
 ];
+const LINK_SORT: &[&str] = &[
+    "worst",
+    "name",
+    "bytes",
+    "max_bps_1ms",
+    "max_bps_100us",
+    "ce_share",
+    "cnp_packets",
+    "retransmitted",
+    "lost",
+    "rtt_p99",
+    "flows",
+    "deviation",
+];
 const FINDING_SORT: &[&str] = &["severity", "since_ns", "kind", "value"];
 
 /// Every endpoint.
@@ -126,9 +140,21 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/api/v1/links",
-        about: "Every link with its totals over the window and a strip of its rate.",
+        about: "Links with their totals over the window and a strip: rate, worst 100 us bin, CE share, deviation from the link's \
+                own last 40 steps, and per step m (measured), p (measured while the mirror lost frames), i (idle) or n (not \
+                observed).",
         media: "application/json",
-        params: &[FROM, TO, STEPS],
+        params: &[
+            FROM,
+            TO,
+            STEPS,
+            SEARCH,
+            Param { name: "id", about: "Only this link id.", kind: Kind::Text(200) },
+            Param { name: "sort", about: "Column to sort by.", kind: Kind::OneOf(LINK_SORT) },
+            ORDER,
+            OFFSET,
+            LIMIT,
+        ],
     },
     Endpoint {
         path: "/api/v1/links/{id}/series",
@@ -151,6 +177,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
             OFFSET,
             LIMIT,
         ],
+    },
+    Endpoint {
+        path: "/api/v1/apps",
+        about: "Flows added up by app, the largest 10,000 of the window.",
+        media: "application/json",
+        params: &[FROM, TO, LINK],
     },
     Endpoint {
         path: "/api/v1/qps",
@@ -192,6 +224,18 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
     },
     Endpoint {
+        path: "/api/v1/findings/{id}",
+        about: "One finding, its causes from the nearest to the root, and its consequences.",
+        media: "application/json",
+        params: &[FROM, TO],
+    },
+    Endpoint {
+        path: "/api/v1/jobs",
+        about: "Training jobs recognised by the running analysis.",
+        media: "application/json",
+        params: &[],
+    },
+    Endpoint {
         path: "/api/v1/verdict",
         about: "Is something wrong, is it the network, who pays: one card for the fabric, the jobs and our own sight.",
         media: "application/json",
@@ -208,5 +252,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         }],
     },
     Endpoint { path: "/api/v1/openapi.json", about: "This list.", media: "application/json", params: &[] },
+    Endpoint {
+        path: "/metrics",
+        about: "The sensor's counters, open findings and link rates as Prometheus text.",
+        media: super::metrics::MEDIA,
+        params: &[],
+    },
     Endpoint { path: "/healthz", about: "`ok` while the store answers.", media: "text/plain", params: &[] },
 ];

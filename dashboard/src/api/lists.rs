@@ -1,6 +1,7 @@
-//! Flows, queue pairs and findings: long lists in pages.
+//! Flows and queue pairs: long lists in pages; and what runs on the fabric in all.
 
-use analyzer::report::{Finding, Severity};
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -11,13 +12,12 @@ use super::json::with_texts;
 use super::params::Params;
 use super::{ApiError, Context, within};
 
-/// Findings looked through at most for one answer; more are counted by the store and said.
-const FINDINGS_MAX: u64 = 10_000;
-
+/// Largest flows added up for the mix of apps; the answer says how many there are.
+const MIX_FLOWS: u64 = 10_000;
 /// Rows a store gives at once.
 const STORE_PAGE: u64 = 1000;
 
-fn query(params: &Params, window: Window, name: &str) -> Query {
+pub(super) fn query(params: &Params, window: Window, name: &str) -> Query {
     Query {
         window,
         search: params.text("search").unwrap_or_default().to_owned(),
@@ -30,7 +30,7 @@ fn query(params: &Params, window: Window, name: &str) -> Query {
     }
 }
 
-fn page<T: Serialize>(query: &Query, page: &Page<T>) -> Result<Json<Value>, ApiError> {
+pub(super) fn page<T: Serialize>(query: &Query, page: &Page<T>) -> Result<Json<Value>, ApiError> {
     Ok(Json(json!({
         "window": with_texts(&query.window)?,
         "total": page.total,
@@ -39,7 +39,7 @@ fn page<T: Serialize>(query: &Query, page: &Page<T>) -> Result<Json<Value>, ApiE
     })))
 }
 
-fn nothing() -> Json<Value> {
+pub(super) fn nothing() -> Json<Value> {
     Json(json!({ "window": null, "total": 0, "offset": 0, "rows": [] }))
 }
 
@@ -57,47 +57,45 @@ pub(super) async fn qps(State(context): State<Context>, params: Params) -> Resul
     page(&query, &within(context.store.qps(&query)).await?)
 }
 
-/// Findings, with counts by severity.
-pub(super) async fn findings(State(context): State<Context>, params: Params) -> Result<Json<Value>, ApiError> {
+/// What one app sent.
+#[derive(Default, Serialize)]
+struct AppSum {
+    flows: u64,
+    packets: u64,
+    bytes: u64,
+    /// Flows by how they were named.
+    engines: BTreeMap<String, u64>,
+}
+
+/// Flows added up by app; those without a name stand under null.
+pub(super) async fn apps(State(context): State<Context>, params: Params) -> Result<Json<Value>, ApiError> {
     let Some(window) = context.window(&params).await? else { return Ok(nothing()) };
-    let query = query(&params, window, "kind");
-    let (mut rows, held) = every_finding(&context, &query).await?;
-    rows.retain(|finding| wanted(finding, &params));
-    let counts = [Severity::Critical, Severity::Warning, Severity::Info]
-        .map(|severity| (severity.name(), rows.iter().filter(|finding| finding.severity == severity).count()));
-    let open = rows.iter().filter(|finding| finding.until_ns.is_none()).count();
-    if params.one_of("severity") != "any" {
-        rows.retain(|finding| finding.severity.name() == params.one_of("severity"));
-    }
-    let total = rows.len() as u64;
-    let rows: Vec<_> = rows.into_iter().skip(query.offset as usize).take(query.limit as usize).collect();
-    let Json(mut value) = page(&query, &Page { rows, total })?;
-    value["counts"] = counts.into_iter().map(|(name, count)| (name.to_owned(), Value::from(count))).collect();
-    value["open"] = open.into();
-    value["looked_through"] = held.min(FINDINGS_MAX).into();
-    value["held"] = held.into();
-    Ok(Json(value))
-}
-
-fn wanted(finding: &Finding, params: &Params) -> bool {
-    let state = match params.one_of("state") {
-        "open" => finding.until_ns.is_none(),
-        "closed" => finding.until_ns.is_some(),
-        _ => true,
-    };
-    state && params.text("id").is_none_or(|id| finding.id == id)
-}
-
-/// All findings that match, up to the bound, and how many the store holds.
-pub(super) async fn every_finding(context: &Context, query: &Query) -> Result<(Vec<Finding>, u64), ApiError> {
-    let mut rows = Vec::new();
-    loop {
-        let part = Query { offset: rows.len() as u64, limit: STORE_PAGE, ..query.clone() };
-        let page = within(context.store.findings(&part)).await?;
-        let more = !page.rows.is_empty();
-        rows.extend(page.rows);
-        if !more || rows.len() as u64 >= page.total.min(FINDINGS_MAX) {
-            return Ok((rows, page.total));
+    let link = params.text("link").map(str::to_owned);
+    let (search, sort) = (String::new(), "bytes".to_owned());
+    let all = Query { window, search, link, name: None, sort, descending: true, offset: 0, limit: STORE_PAGE };
+    let mut sums: BTreeMap<Option<String>, AppSum> = BTreeMap::new();
+    let (mut looked_through, mut total) = (0, u64::MAX);
+    while looked_through < total.min(MIX_FLOWS) {
+        let part = within(context.store.flows(&Query { offset: looked_through, ..all.clone() })).await?;
+        if part.rows.is_empty() {
+            break;
+        }
+        (looked_through, total) = (looked_through + part.rows.len() as u64, part.total);
+        for flow in part.rows {
+            let sum = sums.entry(flow.app).or_default();
+            (sum.flows, sum.packets, sum.bytes) = (sum.flows + 1, sum.packets + flow.packets, sum.bytes + flow.bytes);
+            *sum.engines.entry(flow.engine).or_default() += 1;
         }
     }
+    let mut rows: Vec<_> = sums.into_iter().collect();
+    rows.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes));
+    let rows = rows.into_iter().map(|(app, sum)| {
+        json!({ "app": app, "flows": sum.flows, "packets": sum.packets, "bytes": sum.bytes, "engines": sum.engines })
+    });
+    Ok(Json(json!({
+        "window": with_texts(&window)?,
+        "looked_through": looked_through,
+        "total": if total == u64::MAX { 0 } else { total },
+        "rows": rows.collect::<Vec<_>>(),
+    })))
 }

@@ -1,14 +1,19 @@
 //! The first question: is something wrong, is it the network, who pays?
+//!
+//! Each card comes in English for people who ask by hand, and as a `case` with its numbers for the page, which words it in its language.
 
-use analyzer::report::{Finding, Job, MirrorHealth, Report, Severity, Subject};
+use std::collections::BTreeMap;
+
+use analyzer::report::{Finding, Job, Report, Severity, Subject};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{LinkRow, Query, Window};
+use store::LinkRow;
 
+use super::findings::{every_finding, of_window};
 use super::json::with_texts;
-use super::lists::every_finding;
+use super::kinds::{Side, side, words};
 use super::params::Params;
 use super::{ApiError, Context, within};
 
@@ -24,71 +29,40 @@ enum About {
     Sight,
 }
 
-/// Kinds that a job itself causes or suffers.
-const JOB_KINDS: &[&str] = &["straggler", "job_hang", "job_slowdown"];
-
-/// Kinds about the mirror.
-const SIGHT_KINDS: &[&str] = &["mirror_loss"];
-
-/// What a kind means, to follow the name of its subject.
-const WORDS: &[(&str, &str)] = &[
-    ("ecn_congestion", "is congested: switches mark its packets"),
-    ("cnp_pressure", "is told to slow down"),
-    ("congestion_control_off", "ignores congestion marks"),
-    ("pfc_congestion", "is held by pause frames"),
-    ("pfc_storm", "is shut by a pause storm"),
-    ("pfc_deadlock", "is in a pause deadlock"),
-    ("slow_receiver", "cannot receive fast enough"),
-    ("fabric_loss", "loses packets"),
-    ("timeout_retransmit", "waited for a timeout to repeat lost packets"),
-    ("goback_waste", "repeats much of what it sends"),
-    ("reordering", "delivers packets out of order"),
-    ("mirror_loss", "lost mirrored packets: our sight, not the fabric"),
-    ("link_silent", "fell silent"),
-    ("link_flap", "goes down and up"),
-    ("failover", "changed its path"),
-    ("ecmp_imbalance", "is loaded unevenly"),
-    ("incast", "gets too many senders at once"),
-    ("microburst", "has bursts near line rate"),
-    ("link_saturated", "is full"),
-    ("link_degraded", "runs under its speed"),
-    ("rtt_inflation", "answers late"),
-    ("corruption", "damages packets"),
-    ("packet_trim", "trims packets"),
-    ("qos_misconfigured", "marks its classes wrongly"),
-    ("straggler", "makes its job wait"),
-    ("job_hang", "hangs"),
-    ("job_slowdown", "is slower than before"),
-    ("qp_error", "broke a queue pair"),
-    ("control_plane", "changed its control sessions"),
-    ("policy", "broke a rule"),
-];
-
 #[derive(Debug, Serialize)]
 struct Card {
     about: About,
     /// `critical`, `warning`, `info`, `ok`, `unknown`.
     level: &'static str,
+    /// Which of the things it can say.
+    case: &'static str,
+    /// The numbers in it.
+    numbers: BTreeMap<&'static str, u64>,
     title: String,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    finding: Option<String>,
+    finding: Option<Finding>,
+    /// Name of the finding's link.
     #[serde(skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since_ns: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until_ns: Option<u64>,
+    link_name: Option<String>,
     /// Further findings of this group, warnings and worse.
     more: usize,
 }
 
-/// Three cards.
+/// A job and what it pays per step, by the finding that costs it most.
+#[derive(Debug, Serialize)]
+struct Pays {
+    job: String,
+    cost_ns_per_step: u64,
+    finding: String,
+}
+
+/// Three cards and the answers to the three questions.
 pub(super) async fn verdict(State(context): State<Context>, params: Params) -> Result<Json<Value>, ApiError> {
     let Some(window) = context.window(&params).await? else {
         return Ok(Json(json!({ "window": null, "cards": [], "links": 0, "links_active": 0 })));
     };
-    let (findings, _) = every_finding(&context, &all(window)).await?;
+    let (findings, _) = every_finding(&context, &of_window(window)).await?;
     let links = within(context.store.links(window, 1)).await?;
     let report = context.live.as_ref().and_then(crate::Live::report);
     let cards = [
@@ -98,47 +72,79 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
     ];
     Ok(Json(json!({
         "window": with_texts(&window)?,
+        "blame": blame(&findings, &links),
+        "pays": pays(&findings),
+        "jobs_known": report.as_deref().map(|report| report.jobs.len()),
         "cards": with_texts(&cards)?,
         "links": links.len(),
         "links_active": active(&links),
+        "counts": counts(&findings),
     })))
 }
 
-fn all(window: Window) -> Query {
-    let (search, sort) = (String::new(), "severity".to_owned());
-    Query { window, search, link: None, name: None, sort, descending: true, offset: 0, limit: 1000 }
+fn counts(findings: &[Finding]) -> Value {
+    let of = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    json!({ "critical": of(Severity::Critical), "warning": of(Severity::Warning), "info": of(Severity::Info) })
 }
 
 fn about(finding: &Finding) -> About {
-    if SIGHT_KINDS.contains(&finding.kind.as_str()) {
-        About::Sight
-    } else if JOB_KINDS.contains(&finding.kind.as_str()) {
-        About::Job
-    } else {
-        About::Network
+    match side(&finding.kind) {
+        Side::Sight => About::Sight,
+        Side::Job => About::Job,
+        Side::Network | Side::Host => About::Network,
     }
 }
 
-/// The worst of a group: roots before consequences, open before closed, worse before milder, earlier before later.
+/// Roots before consequences, worse before milder, open before closed, earlier before later.
+fn by_weight(finding: &Finding) -> impl Ord + use<> {
+    let severity = std::cmp::Reverse(finding.severity);
+    (finding.cause.is_some(), severity, finding.until_ns.is_some(), finding.since_ns, finding.id.clone())
+}
+
+/// Is it the network? Said by the heaviest warning that is not about our own sight; `none`: nothing is wrong.
+fn blame(findings: &[Finding], links: &[LinkRow]) -> &'static str {
+    let heavy = findings.iter().filter(|finding| finding.severity > Severity::Info && about(finding) != About::Sight);
+    match heavy.min_by_key(|finding| by_weight(finding)).map(|finding| side(&finding.kind)) {
+        Some(Side::Network) => "network",
+        Some(Side::Host) => "host",
+        Some(Side::Job | Side::Sight) => "job",
+        None if active(links) == 0 => "unknown",
+        None => "none",
+    }
+}
+
+/// Jobs that a finding names with its cost, dearest first.
+fn pays(findings: &[Finding]) -> Vec<Pays> {
+    let mut by_job: BTreeMap<&str, Pays> = BTreeMap::new();
+    for finding in findings {
+        for cost in &finding.jobs {
+            let pays = || Pays { job: cost.job.clone(), cost_ns_per_step: 0, finding: finding.id.clone() };
+            let dearest = by_job.entry(&cost.job).or_insert_with(pays);
+            if cost.cost_ns_per_step > dearest.cost_ns_per_step {
+                *dearest = Pays { cost_ns_per_step: cost.cost_ns_per_step, ..pays() };
+            }
+        }
+    }
+    let mut all: Vec<Pays> = by_job.into_values().collect();
+    all.sort_by_key(|pays| std::cmp::Reverse(pays.cost_ns_per_step));
+    all
+}
+
 fn worst(group: About, findings: &[Finding], links: &[LinkRow]) -> Option<Card> {
-    let mut of_group: Vec<_> =
-        findings.iter().filter(|finding| about(finding) == group && finding.severity > Severity::Info).collect();
-    of_group.sort_by_key(|finding| {
-        let closed = finding.until_ns.is_some();
-        (std::cmp::Reverse(finding.severity), finding.cause.is_some(), closed, finding.since_ns)
-    });
-    let first = of_group.first()?;
-    let words = WORDS.iter().find(|(kind, _)| *kind == first.kind).map_or("has a finding", |(_, words)| words);
+    let of_group = findings.iter().filter(|finding| about(finding) == group && finding.severity > Severity::Info);
+    let more = of_group.clone().count();
+    let first = of_group.min_by_key(|finding| by_weight(finding))?;
+    let name = first.subject.link.as_ref().and_then(|id| links.iter().find(|row| row.link.id == *id));
     Some(Card {
         about: group,
         level: first.severity.name(),
-        title: format!("{} {words}", subject(&first.subject, links)),
+        case: "finding",
+        numbers: BTreeMap::new(),
+        title: format!("{} {}", subject(&first.subject, links), words(&first.kind)),
         detail: first.explanation.clone(),
-        finding: Some(first.id.clone()),
-        link: first.subject.link.clone(),
-        since_ns: Some(first.since_ns),
-        until_ns: first.until_ns,
-        more: of_group.len() - 1,
+        finding: Some(first.clone()),
+        link_name: name.map(|row| row.link.name.clone()),
+        more: more - 1,
     })
 }
 
@@ -159,30 +165,33 @@ fn active(links: &[LinkRow]) -> usize {
     links.iter().filter(|row| row.link.packets > 0).count()
 }
 
-fn plain(about: About, level: &'static str, title: String, detail: String) -> Card {
-    Card { about, level, title, detail, finding: None, link: None, since_ns: None, until_ns: None, more: 0 }
+fn plain(about: About, level: &'static str, case: &'static str, title: &str, detail: String) -> Card {
+    let (numbers, title) = (BTreeMap::new(), title.to_owned());
+    Card { about, level, case, numbers, title, detail, finding: None, link_name: None, more: 0 }
 }
 
 fn no_fault(links: &[LinkRow]) -> Card {
     let detail = format!("{} of {} links carried packets in this window.", active(links), links.len());
-    if active(links) == 0 {
-        return plain(About::Network, "unknown", "No packet in this window".to_owned(), detail);
-    }
-    plain(About::Network, "ok", "No fault found".to_owned(), detail)
+    let card = match active(links) {
+        0 => plain(About::Network, "unknown", "no_packet", "No packet in this window", detail),
+        _ => plain(About::Network, "ok", "no_fault", "No fault found", detail),
+    };
+    Card { numbers: BTreeMap::from([("active", active(links) as u64), ("links", links.len() as u64)]), ..card }
 }
 
 fn jobs(report: Option<&Report>) -> Card {
     let Some(report) = report else {
         let why = "Jobs are recognised by a running analysis; this process only serves a store.";
-        return plain(About::Job, "unknown", "Jobs not known here".to_owned(), why.to_owned());
+        return plain(About::Job, "unknown", "jobs_not_known", "Jobs not known here", why.to_owned());
     };
-    match report.jobs.as_slice() {
+    let card = match report.jobs.as_slice() {
         [] => {
             let why = "Hosts that train together show as periodic groups of RDMA traffic; none was found.";
-            plain(About::Job, "unknown", "No training job recognised".to_owned(), why.to_owned())
+            plain(About::Job, "unknown", "no_job", "No training job recognised", why.to_owned())
         }
-        jobs => plain(About::Job, "ok", "No job is slowed".to_owned(), names(jobs)),
-    }
+        jobs => plain(About::Job, "ok", "jobs_fine", "No job is slowed", names(jobs)),
+    };
+    Card { numbers: BTreeMap::from([("jobs", report.jobs.len() as u64)]), ..card }
 }
 
 fn names(jobs: &[Job]) -> String {
@@ -195,17 +204,24 @@ fn names(jobs: &[Job]) -> String {
 fn sight(report: Option<&Report>) -> Card {
     let Some(report) = report else {
         let why = "What the mirror lost is told by a running analysis; this process only serves a store.";
-        return plain(About::Sight, "unknown", "Our own sight is not known here".to_owned(), why.to_owned());
+        return plain(About::Sight, "unknown", "sight_not_known", "Our own sight is not known here", why.to_owned());
     };
-    let capture = &report.capture;
-    let MirrorHealth { lost, truncated, sampled_one_in, .. } = capture.mirror;
+    let (capture, mirror) = (&report.capture, &report.capture.mirror);
     let refused: u64 = capture.refused.values().sum();
-    let mut detail = format!("{} packets read, {refused} not understood, {truncated} cut.", capture.packets);
-    if let Some(n) = sampled_one_in {
+    let mut detail = format!("{} packets read, {refused} not understood, {} cut.", capture.packets, mirror.truncated);
+    if let Some(n) = mirror.sampled_one_in {
         detail.push_str(&format!(" Sampled 1 in {n}: loss cannot be measured."));
     }
-    match lost {
-        0 => plain(About::Sight, "ok", "The mirror lost nothing that it numbered".to_owned(), detail),
-        n => plain(About::Sight, "warning", format!("The mirror lost {n} packets"), detail),
-    }
+    let card = match mirror.lost {
+        0 => plain(About::Sight, "ok", "sight_good", "The mirror lost nothing that it numbered", detail),
+        n => plain(About::Sight, "warning", "mirror_lost", &format!("The mirror lost {n} packets"), detail),
+    };
+    let numbers = [
+        ("packets", capture.packets),
+        ("refused", refused),
+        ("truncated", mirror.truncated),
+        ("lost", mirror.lost),
+        ("sampled_one_in", mirror.sampled_one_in.unwrap_or(0)),
+    ];
+    Card { numbers: BTreeMap::from(numbers), ..card }
 }
