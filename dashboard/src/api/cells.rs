@@ -131,8 +131,8 @@ mod tests {
     use super::*;
 
     fn row(tap: &str, bps: &[Option<f64>]) -> LinkRow {
-        let mut link = analyzer::report::Link::default();
-        link.mirror = LinkMirror { kind: "erspan2".into(), session: Some(7), tap: tap.into(), ..LinkMirror::default() };
+        let mirror = LinkMirror { kind: "erspan2".into(), session: Some(7), tap: tap.into(), ..LinkMirror::default() };
+        let link = analyzer::report::Link { mirror, ..analyzer::report::Link::default() };
         LinkRow { link, bps: bps.to_vec(), max_bps_100us: Vec::new(), ce_share: Vec::new() }
     }
 

@@ -58,6 +58,7 @@ fn link(index: u32) -> LinkInfo {
         tap: tap.to_owned(),
         reverse: None,
         host: None,
+        to_host: false,
     }
 }
 
