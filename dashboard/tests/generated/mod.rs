@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use analyzer::fabric::{Fabric, FabricConfig};
 use analyzer::packet::{Addr, MirrorKey, MirrorKind};
-use analyzer::report::{File, Finding, Report};
+use analyzer::report::{File, Report};
 use analyzer::tick::{
     CaptureTick, FlowKey, FlowTick, LinkId, LinkInfo, LinkTick, QpKey, QpTick, RoceCounters, SparseHistogram, TapTick,
     Tick,
@@ -101,7 +101,7 @@ fn link_tick(index: u32, tick: u64, start_ns: u64) -> Option<LinkTick> {
     let packets = bytes / 4_170 + 1;
     let congested = index == 3 && (300..420).contains(&tick);
     let marked = if congested { packets * 12 / 100 } else { 0 };
-    let retransmitted = if congested && tick % 10 == 0 { 24 } else { 0 };
+    let retransmitted = if congested && tick.is_multiple_of(10) { 24 } else { 0 };
     Some(LinkTick {
         link: index,
         packets,
@@ -199,7 +199,7 @@ fn qp(index: u32, tick: u64, start_ns: u64) -> QpTick {
             data_packets: 496,
             retransmitted: if troubled { 6 } else { 0 },
             psn_gaps: u64::from(troubled),
-            timeouts: u64::from(troubled && tick % 40 == 0),
+            timeouts: u64::from(troubled && tick.is_multiple_of(40)),
             lost_after_tap: u64::from(troubled),
             icrc_checked: 500,
             ..RoceCounters::default()
@@ -241,12 +241,11 @@ fn tick(tick: u64) -> Tick {
     Tick {
         start_ns,
         end_ns: start_ns + TICK_NS,
-        widened: 0,
         capture: CaptureTick {
             frames: 270_000,
             wire_bytes: 1_100_000_000,
             captured_bytes: 34_000_000,
-            refused: vec![("ipv4_header_short", 2), ("roce_bth_short", u64::from(tick % 3 == 0))],
+            refused: vec![("ipv4_header_short", 2), ("roce_bth_short", u64::from(tick.is_multiple_of(3)))],
             duplicated: 11,
             flows_evicted: 0,
         },
@@ -254,8 +253,8 @@ fn tick(tick: u64) -> Tick {
         links: (0..16).filter_map(|index| link_tick(index, tick, start_ns)).collect(),
         flows: (0..240).filter(seen).map(|index| flow(index, tick, start_ns)).collect(),
         qps: (0..48).filter(seen).map(|index| qp(index, tick, start_ns)).collect(),
-        moves: Vec::new(),
         taps: taps(tick, start_ns),
+        ..Tick::default()
     }
 }
 
@@ -294,9 +293,4 @@ fn report(fabric: &Fabric) -> Report {
     let mut report = fabric.report(vec![file("leaf0.pcap", &[]), file("leaf1.pcap", &[damage])]);
     report.findings = findings::all();
     report
-}
-
-/// Findings only, for those who need no more.
-pub fn all_findings() -> Vec<Finding> {
-    findings::all()
 }
