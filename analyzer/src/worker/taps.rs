@@ -29,7 +29,7 @@ impl Counter {
         if ahead == 0 {
             self.continuous += 1;
         }
-        if ahead.abs() >= RESTART { 0 } else { ahead }
+        if ahead.unsigned_abs() >= RESTART.unsigned_abs() { 0 } else { ahead }
     }
 }
 
