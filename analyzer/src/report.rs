@@ -313,6 +313,9 @@ pub struct Flow {
     /// SNI, Host or DNS name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
+    /// What the payload said beside: `sni`, `ja4`, `server`, `query`, ...
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
     /// Job id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,

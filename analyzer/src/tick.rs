@@ -178,6 +178,8 @@ pub struct FlowTick {
     pub confidence: f32,
     /// SNI, Host or DNS name, sanitised and bounded.
     pub host_name: Option<String>,
+    /// What the payload said beside: versions, fingerprints, certificates; bounded, printable.
+    pub attrs: Option<std::sync::Arc<[crate::dpi::Attr]>>,
     /// Round trip at the tap (TCP: data to ACK), ns.
     pub rtt: SparseHistogram,
 }

@@ -100,6 +100,9 @@ impl FlowTick {
         if later.host_name.is_some() {
             self.host_name.clone_from(&later.host_name);
         }
+        if later.attrs.is_some() {
+            self.attrs.clone_from(&later.attrs);
+        }
         self.rtt.merge(&later.rtt);
     }
 }

@@ -168,6 +168,7 @@ fn flow(totals: &Totals, total: &FlowTotal) -> Flow {
         confidence: sum.confidence,
         behaviour: None,
         host_name: sum.host_name.clone(),
+        attrs: sum.attrs.iter().flat_map(|a| a.iter()).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         job: None,
         rtt_ns: sum.rtt.quantiles(),
     }

@@ -47,6 +47,7 @@ fn flow(host: u8, bytes: u64, at_ns: u64, link: u32) -> FlowTick {
         engine: "dpi",
         confidence: 1.0,
         host_name: None,
+        attrs: None,
         rtt: SparseHistogram::default(),
     }
 }

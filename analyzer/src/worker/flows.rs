@@ -40,6 +40,9 @@ pub(super) struct Flow {
     pub engine: &'static str,
     pub confidence: f32,
     pub host_name: Option<String>,
+    pub attrs: Option<std::sync::Arc<[crate::dpi::Attr]>>,
+    /// Payload inspection has ended: the label stands.
+    pub label_closed: bool,
     pub rtt: Sketch,
     pub rdma: Option<Box<Rdma>>,
     pub messages: Option<Box<Messages>>,
@@ -63,6 +66,8 @@ impl Flow {
             engine: "none",
             confidence: 0.0,
             host_name: None,
+            attrs: None,
+            label_closed: key.dst_qp.is_some(),
             rtt: Sketch::default(),
             rdma: None,
             messages: None,

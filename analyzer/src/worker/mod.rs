@@ -4,6 +4,7 @@ mod flows;
 mod links;
 mod messages;
 mod meter;
+mod naming;
 mod psn_track;
 mod rdma;
 mod slots;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use capture::{Frame, Interface, InterfaceId, LinkType};
 
+use crate::dpi::Inspector;
 use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal, TapFormat};
@@ -76,6 +78,7 @@ pub struct Worker {
     ports: Vec<Port>,
     links: Links,
     flows: Flows,
+    dpi: Inspector,
     taps: Taps,
     messages: MessageLog,
     capture: CaptureTick,
@@ -96,6 +99,7 @@ impl Worker {
             decoder: Decoder { rdma_ports: config.rdma_ports.clone() },
             flows: Flows::new(config.flow_capacity),
             links: Links::new(plan),
+            dpi: Inspector::default(),
             ports: Vec::new(),
             taps: Taps::default(),
             messages: MessageLog::default(),
@@ -289,6 +293,7 @@ fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
         engine: flow.engine,
         confidence: flow.confidence,
         host_name: flow.host_name.clone(),
+        attrs: flow.attrs.clone(),
         rtt,
     };
     (flow_tick, qp)

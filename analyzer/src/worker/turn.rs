@@ -94,6 +94,9 @@ impl Worker {
             Transport::Tcp(tcp) => self.tcp(place, packet, tcp, at_ns),
             _ => Outcome::default(),
         };
+        if self.flows.peek(place).is_some_and(|flow| !flow.label_closed) {
+            self.name(place, packet, at_ns);
+        }
         self.count_flow(place, packet, on, at_ns, outcome)
     }
 
@@ -201,7 +204,7 @@ impl Worker {
         }
     }
 
-    fn touch(&mut self, place: u32, at_ns: u64) {
+    pub(super) fn touch(&mut self, place: u32, at_ns: u64) {
         if let Some(flow) = self.flows.get(place)
             && !std::mem::replace(&mut flow.touched, true)
         {
@@ -331,6 +334,6 @@ fn qp_key(key: &FlowKey) -> QpKey {
     QpKey { src: key.src, dst: key.dst, dst_qp: key.dst_qp.unwrap_or(0) }
 }
 
-fn reversed(key: &FlowKey) -> FlowKey {
+pub(super) fn reversed(key: &FlowKey) -> FlowKey {
     FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..*key }
 }

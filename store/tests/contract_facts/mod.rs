@@ -111,6 +111,7 @@ fn tls(n: u64, at: u64) -> FlowTick {
         engine: if n == 1 { "dpi" } else { "none" },
         confidence: if n == 1 { 0.5 } else { 0.0 },
         host_name: (n == 1).then(|| "a.example".to_owned()),
+        attrs: None,
         rtt: SparseHistogram(vec![(bucket_of(5_000), 1)]),
     }
 }
@@ -126,6 +127,7 @@ fn roce(at: u64) -> FlowTick {
         engine: "dpi",
         confidence: 1.0,
         host_name: None,
+        attrs: None,
         ..tls(0, at)
     }
 }

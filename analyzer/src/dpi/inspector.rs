@@ -1,0 +1,459 @@
+//! The engine: one per worker. It looks at the first payloads of each conversation until its label closes.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use super::facts::{Attr, Facts};
+use super::mask::Mask;
+use super::memory::Memory;
+use super::open::{MAX_LAYERS, Named, Open};
+use super::proto;
+use super::protocol::{Answer, Look, Name, Over, Protocol, WEAK};
+use super::signatures::Signatures;
+use crate::packet::{Packet, Transport};
+use crate::tick::FlowKey;
+
+/// Conversations with an open label. The longest open one closes when another needs the place.
+const MAX_OPEN: usize = 65_536;
+/// Bytes held for all of them: beyond this the longest open ones close.
+const MAX_HELD: usize = 64 << 20;
+/// From this confidence on no other protocol is asked.
+const SURE: f32 = 0.95;
+/// Confidence of a guess by port.
+const BY_PORT: f32 = 0.3;
+
+/// What the engine says of a conversation: to be written into both of its flows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// The name, if there is one.
+    pub named: Option<Named>,
+    /// SNI, Host or DNS name.
+    pub host_name: Option<String>,
+    /// Other facts.
+    pub attrs: Option<Arc<[Attr]>>,
+    /// Nothing will be added: the engine need not be called again.
+    pub closed: bool,
+}
+
+/// The engine's state.
+#[derive(Debug)]
+pub struct Inspector {
+    protocols: Vec<&'static Protocol>,
+    masks: [Mask; 4],
+    signatures: Arc<Signatures>,
+    open: HashMap<FlowKey, Box<Open>, FixedState>,
+    order: VecDeque<FlowKey>,
+    held: usize,
+    memory: Memory,
+    scratch: Facts,
+    /// Labels closed before their time because the table was full.
+    pub closed_early: u64,
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
+}
+
+/// One packet of a conversation, as the engine needs it.
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    key: FlowKey,
+    dir: usize,
+    over: Over,
+    seq: Option<u32>,
+    payload: &'a [u8],
+    whole: bool,
+}
+
+impl Inspector {
+    /// An engine with users' signatures.
+    pub fn new(signatures: Arc<Signatures>) -> Self {
+        let protocols: Vec<&'static Protocol> = proto::all().collect();
+        let masks = [Over::TCP, Over::UDP, Over::SCTP, Over::IP].map(|over| mask_of(&protocols, over));
+        Self {
+            protocols,
+            masks,
+            signatures,
+            open: HashMap::default(),
+            order: VecDeque::new(),
+            held: 0,
+            memory: Memory::default(),
+            scratch: Facts::default(),
+            closed_early: 0,
+        }
+    }
+
+    /// Looks at a packet of a flow whose label is open. Says something when the label changed.
+    pub fn observe(&mut self, key: &FlowKey, packet: &Packet<'_>) -> Option<Label> {
+        let over = over_of(packet);
+        let later_fragment = packet.ip.is_some_and(|ip| ip.later_fragment);
+        let (key, dir) = canonical(key);
+        let mut seq = None;
+        let mut handshake = None;
+        if let Transport::Tcp(tcp) = &packet.transport {
+            let syn = tcp.flags & 2 != 0;
+            seq = Some(tcp.seq.wrapping_add(u32::from(syn)));
+            handshake = syn.then_some((tcp.seq, tcp.ack, tcp.flags & 16 != 0));
+        }
+        if later_fragment || packet.payload.is_empty() && handshake.is_none() && over != Over::IP {
+            return None;
+        }
+        let mut open = self.open.remove(&key).unwrap_or_else(|| self.begin(key));
+        if let Some((seq, ack, is_answer)) = handshake {
+            shake(&mut open, dir, seq, ack, is_answer);
+        }
+        let whole = packet.payload.len() as u64 >= u64::from(packet.payload_len);
+        let turn = Turn { key, dir, over, seq, payload: packet.payload, whole };
+        let closed = self.turn(&mut open, turn);
+        self.settle(key, open, closed)
+    }
+
+    fn begin(&mut self, key: FlowKey) -> Box<Open> {
+        self.order.push_back(key);
+        let mut open = Box::<Open>::default();
+        let announced = self.memory.announced([(key.src, key.sport), (key.dst, key.dport)]);
+        open.named = announced.map(|name| Named { name, engine: "dpi", confidence: 0.9 });
+        open
+    }
+
+    /// Puts the state back or frees it; makes room.
+    fn settle(&mut self, key: FlowKey, mut open: Box<Open>, closed: Closed) -> Option<Label> {
+        self.held -= open.counted.min(self.held);
+        if closed == Closed::Yes {
+            return Some(self.label(&key, *open, true));
+        }
+        open.counted = open.held();
+        self.held += open.counted;
+        let label = (closed == Closed::NotYetButNamed).then(|| {
+            let named = Open { named: open.named, facts: open.facts.clone(), ..Open::default() };
+            self.label(&key, named, false)
+        });
+        self.open.insert(key, open);
+        while self.open.len() > MAX_OPEN || self.held > MAX_HELD {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some(open) = self.open.remove(&oldest) {
+                self.held -= open.counted.min(self.held);
+                self.closed_early += 1;
+            }
+        }
+        if self.order.len() > 2 * MAX_OPEN {
+            let open = &self.open;
+            self.order.retain(|k| open.contains_key(k));
+        }
+        label
+    }
+
+    fn label(&self, key: &FlowKey, open: Open, closed: bool) -> Label {
+        let Facts { host, attrs, .. } = open.facts;
+        let learnt = || [key.dst, key.src].iter().find_map(|a| self.memory.name_of(*a)).map(|n| n.to_string());
+        let dns = open.named.is_some_and(|n| n.name == "dns");
+        let host_name = host.or_else(|| if dns { None } else { learnt() });
+        let attrs = (!attrs.is_empty()).then(|| Arc::from(attrs));
+        Label { named: open.named, host_name, attrs, closed }
+    }
+
+    /// One packet's turn.
+    fn turn(&mut self, open: &mut Open, turn: Turn<'_>) -> Closed {
+        let Some(head) = open.heads.get_mut(turn.dir) else { return Closed::Yes };
+        if turn.payload.is_empty() && turn.over != Over::IP {
+            return Closed::No;
+        }
+        head.packets += 1;
+        let new = match turn.seq {
+            Some(seq) => head.take(seq, turn.payload),
+            None => Some(turn.payload),
+        };
+        let answer = new.map_or(Closed::No, |new| self.look(open, turn, new));
+        if answer != Closed::Yes && open.is_spent() { Closed::Yes } else { answer }
+    }
+
+    fn look(&mut self, open: &mut Open, turn: Turn<'_>, new: &[u8]) -> Closed {
+        let dir = turn.dir;
+        let [a, b] = &mut open.heads;
+        let (head, other) = if dir == 0 { (a, b) } else { (b, a) };
+        let continued = turn.over == Over::TCP && !head.bytes.is_empty() || head.is_waiting();
+        if continued {
+            head.keep(new);
+            head.pull();
+        }
+        let from_start = match turn.over {
+            Over::TCP => head.from_start,
+            _ => head.packets == 1,
+        };
+        let (bytes, earlier): (&[u8], &[u8]) = match turn.over {
+            Over::TCP if continued => (&head.bytes, &[]),
+            Over::TCP => (new, &[]),
+            _ => (new, &head.bytes),
+        };
+        let there = if turn.over == Over::TCP { &other.bytes[..] } else { last_datagram(&other.bytes) };
+        let look = Look {
+            initiator: open.initiator.map(|i| i == dir),
+            here: bytes,
+            there,
+            earlier,
+            from_start,
+            packets: head.packets,
+            ..bare(&turn)
+        };
+        let dead = open.dead.get(dir).copied().unwrap_or_default();
+        let mut found = self.ask(&look, open.chosen, dead);
+        if !from_start && continued && turn.over == Over::TCP && found.best.is_none() {
+            // In the middle of a stream any segment may begin a message.
+            let fresh = Look { here: new, ..look };
+            let again = self.ask(&fresh, open.chosen, Mask::default());
+            if again.best.is_some() || self.nothing_left(&found, turn.over) {
+                found = again;
+            }
+        }
+        self.conclude(open, turn, new, continued, found)
+    }
+
+    fn nothing_left(&self, found: &Found, over: Over) -> bool {
+        self.mask(over).without(&found.dead).is_empty()
+    }
+
+    fn mask(&self, over: Over) -> Mask {
+        let place = over.0.trailing_zeros() as usize;
+        self.masks.get(place).copied().unwrap_or_default()
+    }
+
+    /// Asks the protocols that are left, best evidence first.
+    fn ask(&mut self, look: &Look<'_>, chosen: Option<usize>, mut dead: Mask) -> Found {
+        let mut found = Found { best: None, dead, facts: Facts::default() };
+        if chosen.is_none()
+            && let Some(name) = self.signatures.match_payload(look)
+        {
+            found.best = Some((usize::MAX, Answer::Certain(name, 1.0)));
+            return found;
+        }
+        let mut candidates = self.mask(look.over).without(&dead);
+        if let Some(chosen) = chosen {
+            candidates = Mask::default();
+            candidates.add(chosen);
+        }
+        for index in candidates.iter() {
+            let Some(protocol) = self.protocols.get(index) else { continue };
+            self.scratch.clear();
+            let answer = (protocol.probe)(look, &mut self.scratch);
+            match strength(&answer) {
+                Some(strength) if found.best.as_ref().is_none_or(|b| strength > strength_of(b)) => {
+                    found.best = Some((index, answer));
+                    found.facts = std::mem::take(&mut self.scratch);
+                    if strength >= SURE {
+                        break;
+                    }
+                }
+                Some(_) => {}
+                None if answer == Answer::NotForUs => dead.add(index),
+                None => {}
+            }
+        }
+        found.dead = dead;
+        found
+    }
+
+    /// Takes over what the protocols said.
+    fn conclude(&mut self, open: &mut Open, turn: Turn<'_>, new: &[u8], continued: bool, mut found: Found) -> Closed {
+        if let Some(dead) = open.dead.get_mut(turn.dir) {
+            *dead = found.dead;
+        }
+        self.memory.learn(&mut found.facts, [turn.key.src, turn.key.dst]);
+        let keep = |open: &mut Open| {
+            if let Some(head) = open.heads.get_mut(turn.dir).filter(|_| !continued) {
+                if turn.over == Over::TCP { head.keep(new) } else { head.keep_datagram(new) }
+            }
+        };
+        match found.best {
+            Some((index, Answer::Certain(name, confidence))) => {
+                if !self.is_proven(open, &turn, index, name, confidence) {
+                    keep(open);
+                    return self.weigh_ports(open, &turn);
+                }
+                open.facts.merge(&mut found.facts);
+                open.named = Some(self.by_host(open, Named { name, engine: "dpi", confidence }));
+                Closed::Yes
+            }
+            Some((index, Answer::SoFar(name, confidence))) => {
+                keep(open);
+                if !self.is_proven(open, &turn, index, name, confidence) {
+                    return self.weigh_ports(open, &turn);
+                }
+                open.chosen = Some(index);
+                open.facts.merge(&mut found.facts);
+                open.named = Some(self.by_host(open, Named { name, engine: "dpi", confidence }));
+                Closed::NotYetButNamed
+            }
+            Some((_, Answer::Inside { here, there, name })) => {
+                keep(open);
+                open.facts.merge(&mut found.facts);
+                self.enter(open, turn, here, there, name)
+            }
+            _ => {
+                keep(open);
+                self.exhausted(open, &turn)
+            }
+        }
+    }
+
+    /// A user's name for the host outranks the protocol's.
+    fn by_host(&self, open: &Open, named: Named) -> Named {
+        let host = open.facts.host.as_deref();
+        match host.and_then(|h| self.signatures.match_host(h)) {
+            Some(name) => Named { name, ..named },
+            None => named,
+        }
+    }
+
+    fn enter(&mut self, open: &mut Open, turn: Turn<'_>, here: usize, there: usize, name: Name) -> Closed {
+        let skip = if turn.dir == 0 { [here, there] } else { [there, here] };
+        open.enter(skip, Named { name, engine: "dpi", confidence: 1.0 });
+        if open.layers >= MAX_LAYERS {
+            return Closed::Yes;
+        }
+        let rest = open.heads.get_mut(turn.dir).map(|h| std::mem::take(&mut h.bytes)).unwrap_or_default();
+        if turn.over == Over::TCP && !rest.is_empty() {
+            return self.look(open, turn, &rest);
+        }
+        Closed::NotYetButNamed
+    }
+
+    /// Strong evidence, or weak evidence twice, or at a port of the protocol.
+    fn is_proven(&self, open: &mut Open, turn: &Turn<'_>, index: usize, name: Name, confidence: f32) -> bool {
+        let at_its_port = || {
+            let ports = self.protocols.get(index).map_or(&[][..], |p| p.ports);
+            ports.contains(&turn.key.sport) || ports.contains(&turn.key.dport)
+        };
+        if confidence >= WEAK || open.named.is_some_and(|n| n.name == name) || at_its_port() {
+            return true;
+        }
+        match &mut open.suspect {
+            Some((before, times)) if *before == name => {
+                *times += 1;
+                *times > 1
+            }
+            other => {
+                *other = Some((name, 1));
+                false
+            }
+        }
+    }
+
+    /// No protocol is left in either direction: the label closes, unless the stream was joined in its middle.
+    fn exhausted(&self, open: &Open, turn: &Turn<'_>) -> Closed {
+        let gave_up = |chosen: usize| open.dead.get(turn.dir).is_some_and(|d| d.holds(chosen));
+        if open.chosen.is_some_and(gave_up) {
+            return Closed::Yes;
+        }
+        let all = self.mask(turn.over);
+        let dead = |dir: usize| open.dead.get(dir).is_some_and(|d| all.without(d).is_empty());
+        let over = turn.over == Over::IP
+            || turn.over == Over::TCP && (0..2).all(|d| dead(d) && open.heads.get(d).is_some_and(|h| h.from_start));
+        if over { Closed::Yes } else { Closed::No }
+    }
+
+    /// A port's protocol that nothing speaks against yet.
+    fn weigh_ports(&self, open: &mut Open, turn: &Turn<'_>) -> Closed {
+        let _ = (open, turn, BY_PORT);
+        Closed::No
+    }
+}
+
+/// Whether the label is closed after a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    Yes,
+    No,
+    NotYetButNamed,
+}
+
+/// What the protocols said of one look.
+struct Found {
+    best: Option<(usize, Answer)>,
+    dead: Mask,
+    facts: Facts,
+}
+
+fn strength(answer: &Answer) -> Option<f32> {
+    match answer {
+        Answer::Certain(_, confidence) | Answer::SoFar(_, confidence) => Some(*confidence),
+        Answer::Inside { .. } => Some(1.0),
+        Answer::Unsure | Answer::NotForUs => None,
+    }
+}
+
+fn strength_of(best: &(usize, Answer)) -> f32 {
+    strength(&best.1).unwrap_or(0.0)
+}
+
+fn mask_of(protocols: &[&Protocol], over: Over) -> Mask {
+    let mut mask = Mask::default();
+    protocols.iter().enumerate().filter(|(_, p)| p.over.meets(over)).for_each(|(i, _)| mask.add(i));
+    mask
+}
+
+/// The conversation's key and which of its directions this one is: 0 goes from the smaller end to the larger.
+fn canonical(key: &FlowKey) -> (FlowKey, usize) {
+    if (key.src, key.sport) <= (key.dst, key.dport) {
+        return (*key, 0);
+    }
+    (FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..*key }, 1)
+}
+
+fn over_of(packet: &Packet<'_>) -> Over {
+    match &packet.transport {
+        Transport::Tcp(_) => Over::TCP,
+        Transport::Udp(..) => Over::UDP,
+        Transport::Sctp(..) => Over::SCTP,
+        _ => Over::IP,
+    }
+}
+
+/// The handshake says where either stream begins.
+fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
+    open.initiator = Some(if is_answer { 1 - dir.min(1) } else { dir });
+    let [a, b] = &mut open.heads;
+    let (own, other) = if dir == 0 { (a, b) } else { (b, a) };
+    own.starts_at(seq.wrapping_add(1));
+    if is_answer {
+        other.starts_at(ack);
+    }
+}
+
+fn last_datagram(framed: &[u8]) -> &[u8] {
+    let mut rest = framed;
+    let mut last: &[u8] = &[];
+    while let Some((len, tail)) = rest.split_first_chunk::<2>() {
+        let Some((one, after)) = tail.split_at_checked(usize::from(u16::from_be_bytes(*len))) else { break };
+        (last, rest) = (one, after);
+    }
+    last
+}
+
+fn bare<'a>(turn: &Turn<'a>) -> Look<'a> {
+    let key = &turn.key;
+    let forward = turn.dir == 0;
+    let ((src, sport), (dst, dport)) = if forward {
+        ((key.src, key.sport), (key.dst, key.dport))
+    } else {
+        ((key.dst, key.dport), (key.src, key.sport))
+    };
+    Look {
+        over: turn.over,
+        protocol: key.protocol,
+        src,
+        dst,
+        sport,
+        dport,
+        here: &[],
+        there: &[],
+        from_start: false,
+        initiator: None,
+        earlier: &[],
+        whole: turn.whole,
+        packets: 0,
+    }
+}

@@ -1,0 +1,108 @@
+//! What one conversation teaches about others: names of addresses from DNS, and conversations announced by control channels.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use super::facts::{Expected, Facts};
+use super::protocol::Name;
+use crate::packet::Addr;
+
+/// Addresses with a name.
+const MAX_NAMES: usize = 16_384;
+/// Announced conversations.
+const MAX_ANNOUNCED: usize = 4096;
+
+/// A map that forgets its oldest entry when it is full.
+#[derive(Debug)]
+struct Bounded<K, V> {
+    map: HashMap<K, V, FixedState>,
+    order: VecDeque<K>,
+    capacity: usize,
+}
+
+impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
+    fn new(capacity: usize) -> Self {
+        Self { map: HashMap::default(), order: VecDeque::new(), capacity }
+    }
+
+    fn put(&mut self, key: K, value: V) {
+        if self.map.insert(key, value).is_some() {
+            return;
+        }
+        self.order.push_back(key);
+        if self.order.len() > self.capacity
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.map.remove(&oldest);
+        }
+    }
+}
+
+/// The tables of one worker.
+#[derive(Debug)]
+pub struct Memory {
+    names: Bounded<Addr, Arc<str>>,
+    announced: Bounded<(Addr, u16), Name>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { names: Bounded::new(MAX_NAMES), announced: Bounded::new(MAX_ANNOUNCED) }
+    }
+}
+
+impl Memory {
+    /// Takes what a message taught; `ends` are the two ends of its conversation.
+    pub fn learn(&mut self, facts: &mut Facts, ends: [Addr; 2]) {
+        for (addr, name) in facts.learnt.drain(..) {
+            self.names.put(addr, name.into());
+        }
+        for Expected { addr, port, name } in facts.expected.drain(..) {
+            let listeners = if addr == Addr::default() { ends } else { [addr, addr] };
+            for listener in listeners {
+                self.announced.put((listener, port), name);
+            }
+        }
+    }
+
+    /// The name that DNS gave an address.
+    pub fn name_of(&self, addr: Addr) -> Option<&Arc<str>> {
+        self.names.map.get(&addr)
+    }
+
+    /// What was announced for either end.
+    pub fn announced(&self, ends: [(Addr, u16); 2]) -> Option<Name> {
+        ends.iter().find_map(|end| self.announced.map.get(end).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_up_to_the_bound() {
+        let mut table = Bounded::new(2);
+        for i in 0..3 {
+            table.put(i, i);
+        }
+        table.put(2, 9);
+        assert_eq!((table.map.len(), table.map.get(&0), table.map.get(&2)), (2, None, Some(&9)));
+    }
+
+    #[test]
+    fn an_announcement_without_address_counts_for_both_ends() {
+        let (a, b) = (Addr::v4([10, 0, 0, 1]), Addr::v4([10, 0, 0, 2]));
+        let mut memory = Memory::default();
+        let mut facts = Facts::default();
+        facts.expect(Addr::default(), 2000, "ftp-data");
+        facts.learn(a, "a.example");
+        memory.learn(&mut facts, [a, b]);
+        assert_eq!(memory.announced([(a, 1), (b, 2000)]), Some("ftp-data"));
+        assert_eq!(memory.name_of(a).map(|n| &**n), Some("a.example"));
+        assert!(facts.is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! A conversation whose label is still open.
+
+use super::facts::Facts;
+use super::mask::Mask;
+use super::protocol::Name;
+use super::stream::Head;
+
+/// Payload packets of one direction after which the label closes.
+pub const MAX_PACKETS: u16 = 16;
+/// Prologues followed one after another.
+pub const MAX_LAYERS: u8 = 4;
+
+/// A name with its weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Named {
+    /// The name.
+    pub name: Name,
+    /// `dpi` or `port`.
+    pub engine: &'static str,
+    /// 0..1.
+    pub confidence: f32,
+}
+
+/// What is kept while the label is open. Direction 0 is that of the smaller end.
+#[derive(Debug, Default)]
+pub struct Open {
+    /// First bytes of either direction.
+    pub heads: [Head; 2],
+    /// Protocols excluded in either direction.
+    pub dead: [Mask; 2],
+    /// The protocol that named it and wants to see more.
+    pub chosen: Option<usize>,
+    /// Named once by weak evidence.
+    pub suspect: Option<(Name, u8)>,
+    /// The label so far.
+    pub named: Option<Named>,
+    /// Facts so far.
+    pub facts: Facts,
+    /// Prologues passed.
+    pub layers: u8,
+    /// Which direction opened the connection.
+    pub initiator: Option<usize>,
+    /// Memory counted for it by the inspector.
+    pub counted: usize,
+}
+
+impl Open {
+    /// Bytes held for later looks.
+    pub fn held(&self) -> usize {
+        self.heads.iter().map(|h| h.bytes.capacity()).sum()
+    }
+
+    /// Neither direction may teach more.
+    pub fn is_spent(&self) -> bool {
+        self.heads.iter().any(|h| h.packets >= MAX_PACKETS)
+    }
+
+    /// A prologue has ended: what follows is looked at afresh.
+    pub fn enter(&mut self, skip: [usize; 2], named: Named) {
+        for (head, count) in self.heads.iter_mut().zip(skip) {
+            head.skip(count);
+            head.packets = 0;
+        }
+        self.dead = [Mask::default(); 2];
+        self.chosen = None;
+        self.suspect = None;
+        self.named = Some(named);
+        self.layers += 1;
+    }
+}
