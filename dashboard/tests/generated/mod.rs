@@ -171,6 +171,7 @@ fn flow(index: u32, tick: u64, start_ns: u64) -> FlowTick {
         app,
         engine: if app.is_some() { "dpi" } else { "none" },
         confidence: if app.is_some() { 0.98 } else { 0.0 },
+        attrs: None,
         host_name: match index {
             2 => Some("registry.cluster.example".to_owned()),
             8 => Some(HOSTILE.to_owned()),
