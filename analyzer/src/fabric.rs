@@ -7,6 +7,7 @@ mod totals;
 pub use names::{l4, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 
+use crate::detect::{DetectConfig, Engine};
 use crate::report::{File, Finding, Report};
 use crate::tick::{LinkInfo, Tick};
 
@@ -23,6 +24,8 @@ pub struct FabricConfig {
     pub max_qps_in_report: usize,
     /// Mirrors deliver one packet in so many, where they sample.
     pub sampled_one_in: Option<u64>,
+    /// Thresholds of the detectors.
+    pub findings: DetectConfig,
 }
 
 impl Default for FabricConfig {
@@ -33,6 +36,7 @@ impl Default for FabricConfig {
             max_flows_in_report: 10_000,
             max_qps_in_report: 10_000,
             sampled_one_in: None,
+            findings: DetectConfig::default(),
         }
     }
 }
@@ -41,23 +45,25 @@ impl Default for FabricConfig {
 pub struct Fabric {
     config: FabricConfig,
     totals: Totals,
+    engine: Engine,
 }
 
 impl Fabric {
     /// An empty one.
     pub fn new(config: FabricConfig) -> Self {
-        Self { config, totals: Totals::default() }
+        let engine = Engine::new(&config.findings);
+        Self { config, totals: Totals::default(), engine }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
     pub fn absorb(&mut self, tick: &Tick) -> Vec<Finding> {
         self.totals.add(tick, self.config.flow_capacity, self.config.qp_capacity);
-        Vec::new()
+        self.engine.judge(tick)
     }
 
     /// No more ticks: closes what has ended.
     pub fn finish(&mut self) -> Vec<Finding> {
-        Vec::new()
+        self.engine.finish()
     }
 
     /// Links by index.
@@ -78,7 +84,7 @@ impl Fabric {
             qps,
             qps_left_out,
             jobs: Vec::new(),
-            findings: Vec::new(),
+            findings: self.engine.findings(),
         }
     }
 }

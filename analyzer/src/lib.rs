@@ -8,6 +8,7 @@
 //! the fabric merges ticks, lets the detectors judge and publishes a [`report::Report`].
 
 pub mod dpi;
+pub mod detect;
 pub mod fabric;
 pub mod packet;
 pub mod report;

@@ -26,7 +26,7 @@ pub struct LinkSlot {
     pub ce_last_ns: u64,
     /// Congestion notification packets.
     pub cnp_packets: u64,
-    /// PFC and PAUSE frames that tell this direction's sender to pause or go on.
+    /// PFC and PAUSE frames that tell this direction's sender to pause (those that let it go on not counted).
     pub pfc_frames: u64,
     /// Time that the most paused class was held.
     pub paused_ns: u64,

@@ -104,7 +104,7 @@ impl Meter {
         let longest = quanta.iter().flatten().max().copied();
         let speed_bps = speed_bps.filter(|&s| s > 0);
         let hold_ns = longest.zip(speed_bps).map(|(q, speed)| u64::from(q) * 512 * 1_000_000_000 / speed);
-        self.slots.pause(at_ns, hold_ns);
+        self.slots.pause(at_ns, hold_ns, longest.is_some_and(|q| q > 0));
     }
 
     /// The sender of this direction is told to pause one class for `quanta` of 512 bit times; 0 ends a pause.

@@ -66,10 +66,11 @@ impl Slots {
         self.now.cnp_packets += 1;
     }
 
-    /// A pause frame holds the sender for `hold_ns` from `at_ns`; 0 lets it go on. `None`: the link's speed, and so the time, is not known.
-    pub fn pause(&mut self, at_ns: u64, hold_ns: Option<u64>) {
+    /// A pause frame holds the sender for `hold_ns` from `at_ns`; 0 lets it go on.
+    /// `None`: the link's speed, and so the time, is not known; `holds`: its quanta are not 0.
+    pub fn pause(&mut self, at_ns: u64, hold_ns: Option<u64>, holds: bool) {
         self.turn(at_ns);
-        self.now.pfc_frames += 1;
+        self.now.pfc_frames += u64::from(holds);
         let Some(hold_ns) = hold_ns else { return };
         if at_ns > self.hold.until_ns {
             self.hold = Hold { since_ns: at_ns, until_ns: at_ns, booked_ns: at_ns };
@@ -178,9 +179,9 @@ mod tests {
         let mut slots = Slots::default();
         slots.packet(101 * MS, 1_000, Addr::v4([10, 0, 0, 1]), 0);
         for i in 0..50u64 {
-            slots.pause((102 + i / 2) * MS + (i % 2) * MS / 2, Some(600_000));
+            slots.pause((102 + i / 2) * MS + (i % 2) * MS / 2, Some(600_000), true);
         }
-        slots.pause(127 * MS, Some(0));
+        slots.pause(127 * MS, Some(0), false);
         slots.packet(128 * MS, 1_000, Addr::v4([10, 0, 0, 1]), 0);
         let all = slots.take(200 * MS);
         assert_eq!(all.iter().map(|s| s.paused_ns).sum::<u64>(), 25 * MS);

@@ -1,0 +1,77 @@
+//! Detectors judge what meters measured: ticks in, findings out.
+//!
+//! One file per kind in `detect/` and one line in [`KINDS`]; documentation, configuration and the page derive from that list.
+//! A detector says what it sees as [`Symptom`]s; the ledger makes findings of them: one open finding per kind and subject,
+//! the worst value kept, closed after as long without cause as the kind's `hold_ms` says.
+
+mod case;
+mod causes;
+mod config;
+mod docs;
+mod engine;
+mod ledger;
+mod map;
+mod symptom;
+mod window;
+
+mod corruption;
+mod ecn_congestion;
+mod fabric_loss;
+mod failover;
+mod goback_waste;
+mod link_silent;
+mod mirror_loss;
+mod pfc_congestion;
+mod reordering;
+mod timeout_retransmit;
+
+pub use case::Case;
+pub use causes::{Follows, Relation};
+pub use config::{ConfigError, DetectConfig, Knob, Knobs, Preset};
+pub use docs::markdown;
+pub use engine::{Engine, View};
+pub use map::Map;
+pub use symptom::{About, Symptom};
+
+/// Judges one kind. State is bounded by links, or by the queue pairs of the present window.
+pub trait Detector: Send {
+    /// Looks at a tick; pushes what it shows.
+    fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>);
+}
+
+/// A kind of finding: its name and words, its thresholds, and what makes its detector.
+pub struct Kind {
+    /// Name in reports: `fabric_loss`.
+    pub name: &'static str,
+    /// For people: `Loss in the fabric`.
+    pub title: &'static str,
+    /// What on the wire shows it, and how bad it is held to be.
+    pub shows: &'static str,
+    /// What to do next, one sentence.
+    pub advice: &'static str,
+    /// Thresholds, each with unit and source. One of them is `hold_ms`.
+    pub knobs: &'static [Knob],
+    /// Kinds that bring this one about, the most telling first.
+    pub follows: &'static [Follows],
+    /// Makes a detector with its thresholds.
+    pub make: fn(&Knobs) -> Box<dyn Detector>,
+    /// One plain sentence with the numbers and names of a case.
+    pub explain: fn(&Case) -> String,
+}
+
+/// Every kind, in the order of documentation: transport, our own sight, congestion, links.
+pub static KINDS: &[&Kind] = &[
+    &fabric_loss::KIND,
+    &timeout_retransmit::KIND,
+    &goback_waste::KIND,
+    &corruption::KIND,
+    &reordering::KIND,
+    &mirror_loss::KIND,
+    &ecn_congestion::KIND,
+    &pfc_congestion::KIND,
+    &link_silent::KIND,
+    &failover::KIND,
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Runs every detector over a tick and keeps the ledger.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::report::Finding;
+use crate::slot::LinkSlot;
+use crate::tick::{LinkId, LinkTick, Tick};
+
+use super::ledger::{KindId, Ledger};
+use super::symptom::Symptom;
+use super::{DetectConfig, Detector, KINDS, Map, window};
+
+/// What a detector sees.
+pub struct View<'a> {
+    /// The tick to judge.
+    pub tick: &'a Tick,
+    /// Links known, times, neighbours.
+    pub map: &'a Map,
+    /// What the mirrors lost lately.
+    pub blind: &'a Blind,
+}
+
+impl View<'_> {
+    /// Links of the tick with their slots.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &LinkTick, Vec<LinkSlot>)> {
+        let (start_ns, end_ns) = (self.tick.start_ns, self.tick.end_ns);
+        self.tick.links.iter().map(move |l| (LinkId(l.link), l, window::slots(l, start_ns, end_ns)))
+    }
+
+    /// Time observed so far, in ns: windows longer than this are judged over it.
+    pub fn observed_ns(&self) -> u64 {
+        self.map.now_ns().saturating_sub(self.map.start_ns())
+    }
+}
+
+/// Stretches in which mirrors lost frames.
+#[derive(Debug, Default)]
+pub struct Blind {
+    stretches: VecDeque<(u64, u64, u64)>,
+}
+
+/// Stretches remembered.
+const MAX_STRETCHES: usize = 4096;
+
+impl Blind {
+    fn learn(&mut self, tick: &Tick) {
+        for tap in tick.taps.iter().filter(|t| t.lost > 0) {
+            let first = if tap.lost_first_ns > 0 { tap.lost_first_ns } else { tick.start_ns };
+            self.stretches.push_back((first, tap.lost_last_ns.max(first), tap.lost));
+        }
+        while self.stretches.len() > MAX_STRETCHES {
+            self.stretches.pop_front();
+        }
+    }
+
+    /// Frames that mirrors lost in ticks that touch a stretch of time.
+    pub fn lost(&self, since_ns: u64, until_ns: u64) -> u64 {
+        self.stretches.iter().filter(|s| s.0 <= until_ns && s.1 >= since_ns).map(|s| s.2).sum()
+    }
+
+    /// The same as a sentence, if any.
+    pub fn caveat(&self, since_ns: u64, until_ns: u64) -> Option<String> {
+        let lost = self.lost(since_ns, until_ns);
+        (lost > 0).then(|| format!("the mirror lost {lost} frames around this time: counts may be low"))
+    }
+}
+
+struct Running {
+    kind: KindId,
+    detector: Box<dyn Detector>,
+}
+
+/// All detectors, and the findings so far.
+pub struct Engine {
+    running: Vec<Running>,
+    holds_ns: Vec<u64>,
+    map: Map,
+    blind: Blind,
+    ledger: Ledger,
+    rendered: usize,
+}
+
+impl Engine {
+    /// Detectors with their thresholds. Unknown names in the configuration are the caller's to check ([`DetectConfig::check`]).
+    pub fn new(config: &DetectConfig) -> Self {
+        let on = KINDS.iter().enumerate().filter(|(_, k)| config.is_on(k));
+        Self {
+            running: on.map(|(kind, k)| Running { kind, detector: (k.make)(&config.knobs(k)) }).collect(),
+            holds_ns: KINDS.iter().map(|k| config.knobs(k).ns("hold_ms")).collect(),
+            map: Map::default(),
+            blind: Blind::default(),
+            ledger: Ledger::new(config.max_open, config.max_closed),
+            rendered: 0,
+        }
+    }
+
+    /// Judges a tick: the findings that it opened, changed or closed.
+    pub fn judge(&mut self, tick: &Tick) -> Vec<Finding> {
+        self.map.learn(tick);
+        self.blind.learn(tick);
+        let view = View { tick, map: &self.map, blind: &self.blind };
+        let mut changed = BTreeSet::new();
+        let mut symptoms: Vec<Symptom> = Vec::new();
+        for running in &mut self.running {
+            running.detector.judge(&view, &mut symptoms);
+            let hold_ns = self.holds_ns.get(running.kind).copied().unwrap_or(0);
+            for symptom in symptoms.drain(..) {
+                changed.extend(self.ledger.take(running.kind, symptom, hold_ns, &self.map));
+            }
+        }
+        let now_ns = self.map.now_ns();
+        self.settle(now_ns, changed)
+    }
+
+    fn settle(&mut self, now_ns: u64, changed: BTreeSet<(KindId, super::About)>) -> Vec<Finding> {
+        let holds = &self.holds_ns;
+        for key in self.ledger.ended(now_ns, |kind| holds.get(kind).copied().unwrap_or(0)) {
+            self.ledger.close(&key);
+        }
+        let mut all = self.ledger.settle(&self.map, &self.blind, &mut self.rendered);
+        all.extend(changed.iter().filter_map(|key| self.ledger.render_open(key, &self.map, &self.blind)));
+        all
+    }
+
+    /// No more ticks: closes what has been without cause for its hold; the rest stays open.
+    pub fn finish(&mut self) -> Vec<Finding> {
+        self.settle(self.map.now_ns(), BTreeSet::new())
+    }
+
+    /// Every finding, worst first.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.ledger.all(&self.map, &self.blind)
+    }
+
+    /// Symptoms that found no place, and closed findings that made room.
+    pub fn left_out(&self) -> (u64, u64) {
+        (self.ledger.refused, self.ledger.forgotten)
+    }
+}

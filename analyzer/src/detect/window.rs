@@ -1,0 +1,165 @@
+//! Shares over a sliding window, and time in words.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::slot::LinkSlot;
+use crate::tick::LinkTick;
+
+/// One stretch that counts into a share.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Part {
+    /// Start of the stretch.
+    pub at_ns: u64,
+    /// End.
+    pub end_ns: u64,
+    /// What is counted.
+    pub some: f64,
+    /// Out of how much.
+    pub all: f64,
+    /// First moment of what is counted.
+    pub first_ns: u64,
+}
+
+/// What a window holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum {
+    /// Sum of what is counted.
+    pub some: f64,
+    /// Sum of what it is out of.
+    pub all: f64,
+    /// First moment of what is counted.
+    pub first_ns: u64,
+}
+
+impl Sum {
+    /// Share, 0 of nothing.
+    pub fn share(&self) -> f64 {
+        if self.all > 0.0 { self.some / self.all } else { 0.0 }
+    }
+}
+
+/// Parts of a window, by subject. Subjects without parts in the window are forgotten, so that state is bounded by the window.
+#[derive(Debug)]
+pub struct Windows<K> {
+    window_ns: u64,
+    parts: BTreeMap<K, VecDeque<Part>>,
+}
+
+impl<K: Ord + Clone> Windows<K> {
+    /// Windows of a length.
+    pub fn new(window_ns: u64) -> Self {
+        Self { window_ns: window_ns.max(1), parts: BTreeMap::new() }
+    }
+
+    /// Adds a part; gives the window that ends with it.
+    pub fn add(&mut self, key: K, part: Part) -> Sum {
+        let parts = self.parts.entry(key).or_default();
+        parts.push_back(part);
+        let from = part.end_ns.saturating_sub(self.window_ns);
+        while parts.front().is_some_and(|p| p.end_ns <= from) {
+            parts.pop_front();
+        }
+        let first = parts.iter().filter(|p| p.some > 0.0).map(|p| p.first_ns.max(1)).min();
+        Sum {
+            some: parts.iter().map(|p| p.some).sum(),
+            all: parts.iter().map(|p| p.all).sum(),
+            first_ns: first.unwrap_or(part.at_ns),
+        }
+    }
+
+    /// Forgets subjects whose window has passed.
+    pub fn forget(&mut self, now_ns: u64) {
+        let from = now_ns.saturating_sub(self.window_ns);
+        self.parts.retain(|_, parts| parts.back().is_some_and(|p| p.end_ns > from));
+    }
+}
+
+/// A link tick's slots; the tick as one slot where its worker gave none.
+pub fn slots(link: &LinkTick, start_ns: u64, end_ns: u64) -> Vec<LinkSlot> {
+    if !link.slots.is_empty() {
+        return link.slots.clone();
+    }
+    let marked = link.ce_packets > 0;
+    vec![LinkSlot {
+        at_ns: start_ns,
+        length_ns: end_ns.saturating_sub(start_ns),
+        packets: link.packets,
+        bytes: link.bytes,
+        ect_packets: link.ect_packets,
+        ce_packets: link.ce_packets,
+        ce_first_ns: if marked { link.first_ns } else { 0 },
+        ce_last_ns: if marked { link.last_ns } else { 0 },
+        cnp_packets: link.cnp_packets,
+        pfc_frames: link.pfc_frames,
+        paused_ns: link.paused_ns.into_iter().max().unwrap_or(0),
+        max_bytes_100us: link.max_bytes_100us,
+        max_100us_at_ns: link.max_100us_at_ns,
+        ..LinkSlot::default()
+    }]
+}
+
+/// `1.5 s`, `25 ms`, `340 us`, `12 ns`.
+pub fn duration(ns: u64) -> String {
+    let value = ns as f64;
+    match ns {
+        1_000_000_000.. => format!("{} s", trim(value / 1e9)),
+        1_000_000.. => format!("{} ms", trim(value / 1e6)),
+        1_000.. => format!("{} us", trim(value / 1e3)),
+        _ => format!("{ns} ns"),
+    }
+}
+
+/// Three figures at most, no trailing zeros.
+pub fn trim(value: f64) -> String {
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// `12 %`, `0.3 %`, `0.002 %`.
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    if value > 0.0 && value < 0.01 { format!("{value:.1e} %") } else { format!("{} %", trim(value)) }
+}
+
+/// `1 packet`, `7 packets`.
+pub fn count(n: f64, one: &str) -> String {
+    let many = if one.ends_with('s') { "" } else { "s" };
+    if n == 1.0 { format!("1 {one}") } else { format!("{n:.0} {one}{many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_forgets_what_left_it() {
+        let mut windows = Windows::new(100);
+        let part = |at_ns, some| Part { at_ns, end_ns: at_ns + 10, some, all: 10.0, first_ns: at_ns + 1 };
+        assert_eq!(windows.add(1, part(0, 5.0)).share(), 0.5);
+        let sum = windows.add(1, part(50, 0.0));
+        assert_eq!((sum.share(), sum.first_ns), (0.25, 1));
+        assert_eq!(windows.add(1, part(150, 1.0)).first_ns, 151);
+        windows.forget(300);
+        assert!(windows.parts.is_empty());
+    }
+
+    #[test]
+    fn times_and_shares_read_well() {
+        assert_eq!(
+            ["1.5 s", "25 ms", "340 us", "12 ns"].map(str::to_owned),
+            [1_500_000_000, 25_000_000, 340_000, 12].map(duration)
+        );
+        assert_eq!(
+            (percent(0.123), percent(0.00001), percent(0.0)),
+            ("12.3 %".into(), "1.0e-3 %".into(), "0 %".into())
+        );
+        assert_eq!((count(1.0, "packet"), count(3.0, "packet")), ("1 packet".into(), "3 packets".into()));
+    }
+}
