@@ -1,0 +1,187 @@
+//! The cadence of a lane: after how many messages a step is over. Two signs: silences that recur after the same number
+//! of messages, and, for closed rings, what the algorithm prescribes.
+
+use super::lane::Msg;
+
+/// Steps needed before anything is said.
+pub(super) const MIN_STEPS: usize = 3;
+/// Levels of silence that are tried as the end of a step.
+const LEVELS: usize = 6;
+/// Silences below this are no silences.
+const FLOOR_NS: u64 = 1_000;
+
+/// One step of one lane: `len` messages from `first`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beat {
+    pub start_ns: u64,
+    pub end_ns: u64,
+    /// Acknowledged.
+    pub done_ns: u64,
+    pub first: usize,
+    pub len: usize,
+    pub complete: bool,
+}
+
+/// Silence before each message but the first, in ns: `gaps[i]` lies between message i and i + 1.
+pub(super) fn gaps(messages: &[Msg]) -> Vec<u64> {
+    let mut end_ns = 0;
+    let mut out = Vec::with_capacity(messages.len());
+    for (i, m) in messages.iter().enumerate() {
+        if i > 0 {
+            out.push(m.start_ns.saturating_sub(end_ns));
+        }
+        end_ns = end_ns.max(m.end_ns);
+    }
+    out
+}
+
+/// How many messages may make a step, by the silences of one lane.
+pub(super) fn candidates(gaps: &[u64]) -> Vec<usize> {
+    let mut sorted: Vec<u64> = gaps.to_vec();
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    let mut jumps: Vec<(u64, usize)> = (MIN_STEPS - 1..sorted.len())
+        .map(|k| (per_mille(sorted[k - 1], sorted[k]), k))
+        .filter(|&(ratio, _)| ratio > 1_100)
+        .collect();
+    jumps.sort_unstable_by(|a, b| b.cmp(a));
+    jumps.truncate(LEVELS);
+    let mut out: Vec<usize> = jumps.iter().filter_map(|&(_, k)| common_stride(gaps, sorted[k - 1])).collect();
+    out.push(1);
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+fn per_mille(larger: u64, smaller: u64) -> u64 {
+    larger.max(FLOOR_NS) * 1_000 / smaller.max(FLOOR_NS)
+}
+
+/// The most common distance between silences of at least `level`.
+fn common_stride(gaps: &[u64], level: u64) -> Option<usize> {
+    let at: Vec<usize> = gaps.iter().enumerate().filter(|&(_, &g)| g >= level).map(|(i, _)| i).collect();
+    let mut strides: Vec<usize> = at.windows(2).map(|w| w[1] - w[0]).collect();
+    strides.sort_unstable();
+    let mut best = (0, 0);
+    for group in strides.chunk_by(|a, b| a == b) {
+        best = best.max((group.len(), group[0]));
+    }
+    (best.0 * 2 >= strides.len()).then_some(best.1).filter(|&p| p > 0)
+}
+
+/// How well steps of `per_step` messages fit the silences of a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Fit {
+    /// Silence between steps (lower sixth) over silence within them (upper tenth).
+    pub ratio: f64,
+    /// Index of the first message of a step, below `per_step`.
+    pub phase: usize,
+    /// A silence at least this long ends a step; `None` where silences do not tell.
+    pub level_ns: Option<u64>,
+}
+
+/// Fits `per_step` to a lane; `None` where there are not enough steps.
+pub(super) fn fit(messages: &[Msg], gaps: &[u64], per_step: usize) -> Option<Fit> {
+    if per_step == 0 || gaps.len() + 1 < per_step * MIN_STEPS {
+        return None;
+    }
+    let phase = best_phase(gaps, per_step);
+    let (mut between, mut within): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+    for (i, &gap) in gaps.iter().enumerate() {
+        if (i + 1) % per_step == phase % per_step { between.push(gap) } else { within.push(gap) }
+    }
+    let low = quantile(&mut between, 0.15)?.max(FLOOR_NS);
+    let high = match quantile(&mut within, 0.9) {
+        Some(high) => high,
+        None => quantile(&mut messages.iter().map(|m| m.end_ns - m.start_ns.min(m.end_ns)).collect::<Vec<_>>(), 0.5)?,
+    };
+    let high = high.max(FLOOR_NS);
+    let ratio = low as f64 / high as f64;
+    let level = (low as f64 * high as f64).sqrt() as u64;
+    Some(Fit { ratio, phase, level_ns: (ratio >= 1.5).then_some(level) })
+}
+
+/// The residue whose silences add up to most; the first message is preferred unless another has twice as much.
+fn best_phase(gaps: &[u64], per_step: usize) -> usize {
+    let mut sums = vec![0_u64; per_step];
+    for (i, &gap) in gaps.iter().enumerate() {
+        if let Some(sum) = sums.get_mut((i + 1) % per_step) {
+            *sum = sum.saturating_add(gap);
+        }
+    }
+    let first = sums.first().copied().unwrap_or(0);
+    let best = sums.iter().copied().enumerate().max_by_key(|&(i, s)| (s, std::cmp::Reverse(i)));
+    best.filter(|&(_, s)| s > first.saturating_mul(2)).map_or(0, |(i, _)| i)
+}
+
+pub(super) fn quantile(values: &mut [u64], q: f64) -> Option<u64> {
+    if values.is_empty() {
+        return None;
+    }
+    let at = ((values.len() - 1) as f64 * q).round() as usize;
+    let (_, &mut value, _) = values.select_nth_unstable(at.min(values.len() - 1));
+    Some(value)
+}
+
+/// Cuts a lane into steps of `per_step` messages. A silence that comes too early ends a step only where counting from it
+/// meets the next silence and counting on does not: a stall within a step is no end.
+pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) -> Vec<Beat> {
+    let silent = |i: usize| match fit.level_ns {
+        Some(level) if i > 0 => gaps.get(i - 1).is_none_or(|&g| g >= level),
+        _ => i == 0,
+    };
+    let mut beats = Vec::new();
+    let (mut first, mut i) = (0, 0);
+    if fit.level_ns.is_none() && fit.phase > 0 {
+        first = fit.phase.min(messages.len());
+        beats.extend(beat(messages, 0, first, per_step));
+        i = first;
+    }
+    while i < messages.len() {
+        let taken = i - first;
+        let full = taken == per_step;
+        let early = taken > 0 && !full && silent(i) && !silent(first + per_step) && silent(i + per_step);
+        if full || early {
+            beats.extend(beat(messages, first, i, per_step));
+            first = i;
+        }
+        i += 1;
+    }
+    beats.extend(beat(messages, first, messages.len(), per_step));
+    beats
+}
+
+fn beat(messages: &[Msg], first: usize, until: usize, per_step: usize) -> Option<Beat> {
+    let span = messages.get(first..until).filter(|s| !s.is_empty())?;
+    Some(Beat {
+        start_ns: span.iter().map(|m| m.start_ns).min()?,
+        end_ns: span.iter().map(|m| m.end_ns).max()?,
+        done_ns: span.iter().map(|m| m.done_ns).max()?,
+        first,
+        len: until - first,
+        complete: until - first == per_step,
+    })
+}
+
+/// Median time from start to start, and the median deviation from it as a share.
+pub(super) fn period(beats: &[Beat]) -> Option<(u64, f64)> {
+    let starts: Vec<u64> = beats.iter().map(|b| b.start_ns).collect();
+    let mut strides: Vec<u64> = starts.windows(2).map(|w| w[1].saturating_sub(w[0])).collect();
+    let median = quantile(&mut strides, 0.5)?;
+    let mut off: Vec<u64> = strides.iter().map(|&s| s.abs_diff(median)).collect();
+    let deviation = quantile(&mut off, 0.5)?;
+    Some((median, deviation as f64 / median.max(1) as f64))
+}
+
+/// Share of strides that differ from the median by at most half of it.
+pub(super) fn regular_share(beats: &[Beat], median: u64) -> f64 {
+    let strides = beats.windows(2).map(|w| match w {
+        [a, b] => b.start_ns.saturating_sub(a.start_ns),
+        _ => 0,
+    });
+    let (mut good, mut all) = (0_usize, 0_usize);
+    for stride in strides {
+        all += 1;
+        good += usize::from(stride.abs_diff(median) <= median / 2);
+    }
+    if all == 0 { 0.0 } else { good as f64 / all as f64 }
+}

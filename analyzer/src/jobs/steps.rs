@@ -1,0 +1,173 @@
+//! Steps of a job: the steps of its lanes put together, and where on the circle of a period a step begins.
+
+use super::cadence::{Beat, quantile};
+use super::cluster::{Group, Track};
+
+/// A forward pass takes about half the time of the backward pass: its messages follow each other this much faster.
+const FORWARD_FASTER: f64 = 1.25;
+
+/// One step of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    pub start_ns: u64,
+    pub end_ns: u64,
+    /// Time with a message under way.
+    pub communication_ns: u64,
+    /// Per track of the group, in its order: its part of this step.
+    pub beats: Vec<Option<Beat>>,
+}
+
+/// Where a track lies in a step.
+struct Place {
+    /// Median distance of its middle from the reference's.
+    middle: i64,
+    /// Steps to add to the reference's index.
+    turn: i64,
+}
+
+/// Puts the lanes' steps together.
+pub(super) fn steps(group: &Group) -> Vec<Step> {
+    let Some(reference) = group.tracks.iter().max_by_key(|t| (complete(t), std::cmp::Reverse(t.key))) else {
+        return Vec::new();
+    };
+    let anchors: Vec<Beat> = reference.beats.iter().filter(|b| b.complete).copied().collect();
+    let places = places(group, reference, &anchors);
+    let mut out: Vec<Step> =
+        anchors.iter().map(|_| Step { beats: vec![None; group.tracks.len()], ..Step::default() }).collect();
+    for (t, (track, place)) in group.tracks.iter().zip(&places).enumerate() {
+        for beat in &track.beats {
+            let Some(at) = nearest(&anchors, middle(beat) - place.middle, reference.period_ns) else { continue };
+            let Ok(at) = usize::try_from(at as i64 + place.turn) else { continue };
+            let slot = out.get_mut(at).and_then(|s| s.beats.get_mut(t));
+            if let Some(slot) = slot {
+                let better = slot.is_none_or(|s| s.len < beat.len);
+                if better {
+                    *slot = Some(*beat);
+                }
+            }
+        }
+    }
+    out.retain(|s| s.beats.iter().flatten().any(|b| b.complete) && s.beats.iter().filter(|b| b.is_some()).count() * 2 >= s.beats.len());
+    for step in &mut out {
+        finish(step, group);
+    }
+    out
+}
+
+fn complete(track: &Track) -> usize {
+    track.beats.iter().filter(|b| b.complete).count()
+}
+
+fn middle(beat: &Beat) -> i64 {
+    (beat.start_ns / 2 + beat.end_ns / 2) as i64
+}
+
+fn nearest(anchors: &[Beat], at: i64, period_ns: u64) -> Option<usize> {
+    let after = anchors.partition_point(|b| middle(b) < at);
+    let near = [after.checked_sub(1), Some(after)].into_iter().flatten().filter(|&i| i < anchors.len());
+    let best = near.min_by_key(|&i| anchors.get(i).map_or(u64::MAX, |b| middle(b).abs_diff(at)))?;
+    let off = anchors.get(best).map_or(u64::MAX, |b| middle(b).abs_diff(at));
+    let spread = anchors.get(best).map_or(0, |b| b.end_ns - b.start_ns);
+    (off <= (period_ns / 2).max(spread)).then_some(best)
+}
+
+fn places(group: &Group, reference: &Track, anchors: &[Beat]) -> Vec<Place> {
+    let period = reference.period_ns.max(1) as i64;
+    let offsets: Vec<(i64, i64, i64)> = group.tracks.iter().map(|t| offset(t, anchors)).collect();
+    let origin = origin(group, &offsets, period);
+    let ahead = (-origin).rem_euclid(period);
+    let turn = |start: i64| (ahead + start).div_euclid(period);
+    offsets.iter().map(|&(start, _, middle)| Place { middle, turn: turn(start) }).collect()
+}
+
+/// Median distance of a track's start and middle to the nearest of the reference, and its median length: (start, length, middle).
+fn offset(track: &Track, anchors: &[Beat]) -> (i64, i64, i64) {
+    let mut starts = Vec::new();
+    let mut middles = Vec::new();
+    let mut lengths = Vec::new();
+    for beat in track.beats.iter().filter(|b| b.complete) {
+        let at = anchors.partition_point(|b| b.end_ns < beat.end_ns);
+        let near = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|i| anchors.get(i));
+        let Some(near) = near.min_by_key(|b| b.end_ns.abs_diff(beat.end_ns)) else { continue };
+        starts.push(beat.start_ns as i64 - near.start_ns as i64);
+        middles.push(middle(beat) - middle(near));
+        lengths.push((beat.end_ns - beat.start_ns) as i64);
+    }
+    (median(starts), median(lengths), median(middles))
+}
+
+fn median(mut values: Vec<i64>) -> i64 {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+/// Where in the period a step begins: after the longest silence of all lanes together; in a pipeline, where the forward pass begins.
+fn origin(group: &Group, offsets: &[(i64, i64, i64)], period: i64) -> i64 {
+    let forward = forward_tracks(group);
+    let mut spans: Vec<(i64, i64, bool)> = offsets
+        .iter()
+        .enumerate()
+        .map(|(i, &(start, length, _))| (start.rem_euclid(period), length.min(period), forward.get(i) == Some(&true)))
+        .collect();
+    spans.sort_unstable();
+    let any_forward = spans.iter().any(|s| s.2);
+    let mut best = (i64::MIN, 0);
+    for &(start, _, is_forward) in &spans {
+        if any_forward && !is_forward {
+            continue;
+        }
+        // Silence before this start: the distance back to the latest end of any span, around the circle.
+        let silence = spans.iter().map(|&(s, l, _)| {
+            let since = (start - s).rem_euclid(period);
+            if since == 0 { i64::MAX } else { since - l }
+        });
+        let silence = silence.min().unwrap_or(i64::MAX);
+        best = best.max((silence, -start));
+    }
+    if best.0 == i64::MIN { 0 } else { -best.1 }
+}
+
+/// Tracks whose reverse follows more slowly: the forward passes of a pipeline.
+fn forward_tracks(group: &Group) -> Vec<bool> {
+    let spacing = |t: &Track| {
+        let mut all: Vec<u64> = Vec::new();
+        for beat in t.beats.iter().filter(|b| b.complete && b.len > 1) {
+            let span = t.data.get(beat.first..beat.first + beat.len).unwrap_or_default();
+            all.extend(span.windows(2).map(|w| w[1].start_ns.saturating_sub(w[0].start_ns)));
+        }
+        quantile(&mut all, 0.5)
+    };
+    let speed: Vec<Option<u64>> = group.tracks.iter().map(spacing).collect();
+    let faster = |i: usize| {
+        let track = group.tracks.get(i)?;
+        let mine = speed.get(i).copied().flatten()?;
+        let back = group.tracks.iter().position(|t| t.key.src == track.key.dst && t.key.dst == track.key.src)?;
+        let theirs = speed.get(back).copied().flatten()?;
+        Some(mine as f64 * FORWARD_FASTER < theirs as f64)
+    };
+    (0..group.tracks.len()).map(|i| faster(i).unwrap_or(false)).collect()
+}
+
+fn finish(step: &mut Step, group: &Group) {
+    let mut busy: Vec<(u64, u64)> = Vec::new();
+    for (track, beat) in group.tracks.iter().zip(&step.beats) {
+        if let Some(beat) = beat {
+            let span = track.data.get(beat.first..beat.first + beat.len).unwrap_or_default();
+            busy.extend(span.iter().map(|m| (m.start_ns, m.end_ns)));
+        }
+    }
+    step.start_ns = step.beats.iter().flatten().map(|b| b.start_ns).min().unwrap_or(0);
+    step.end_ns = step.beats.iter().flatten().map(|b| b.done_ns).max().unwrap_or(0);
+    step.communication_ns = covered(&mut busy);
+}
+
+/// Length of the union of intervals.
+pub(super) fn covered(intervals: &mut [(u64, u64)]) -> u64 {
+    intervals.sort_unstable();
+    let (mut sum, mut reached) = (0, 0);
+    for &(start, end) in intervals.iter() {
+        sum += end.saturating_sub(start.max(reached));
+        reached = reached.max(end);
+    }
+    sum
+}
