@@ -8,6 +8,7 @@ pub use names::{l4, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 
 use crate::detect::{DetectConfig, Engine};
+use crate::jobs::{Jobs, JobsConfig};
 use crate::report::{File, Finding, Report};
 use crate::tick::{LinkInfo, Tick};
 
@@ -46,23 +47,27 @@ pub struct Fabric {
     config: FabricConfig,
     totals: Totals,
     engine: Engine,
+    jobs: Jobs,
 }
 
 impl Fabric {
     /// An empty one.
     pub fn new(config: FabricConfig) -> Self {
         let engine = Engine::new(&config.findings);
-        Self { config, totals: Totals::default(), engine }
+        let jobs = Jobs::new(JobsConfig::default(), config.sampled_one_in.is_some_and(|n| n > 1));
+        Self { config, totals: Totals::default(), engine, jobs }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
     pub fn absorb(&mut self, tick: &Tick) -> Vec<Finding> {
         self.totals.add(tick, self.config.flow_capacity, self.config.qp_capacity);
+        self.jobs.absorb(tick);
         self.engine.judge(tick)
     }
 
     /// No more ticks: closes what has ended.
     pub fn finish(&mut self) -> Vec<Finding> {
+        self.jobs.finish();
         self.engine.finish()
     }
 
@@ -83,7 +88,7 @@ impl Fabric {
             flows_left_out,
             qps,
             qps_left_out,
-            jobs: Vec::new(),
+            jobs: self.jobs.report(),
             findings: self.engine.findings(),
         }
     }

@@ -10,6 +10,7 @@
 pub mod detect;
 pub mod dpi;
 pub mod fabric;
+pub mod jobs;
 pub mod packet;
 pub mod report;
 pub mod sketch;

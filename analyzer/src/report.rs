@@ -4,7 +4,11 @@
 
 use std::collections::BTreeMap;
 
+mod job;
+
 use serde::{Deserialize, Serialize};
+
+pub use job::{Collective, Job, Parallelism, Step, StepTime, Straggler};
 
 /// What runs over a queue pair, named by connection management, port or payload: `nvme-rdma`, `nfs-rdma`, ...
 pub type Service = &'static str;
@@ -404,18 +408,6 @@ pub struct Qp {
     pub first_ns: u64,
     /// Last packet.
     pub last_ns: u64,
-}
-
-/// Hosts that train together. Filled by the jobs room; empty until it recognises one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Job {
-    /// Identifier.
-    pub id: String,
-    /// Members.
-    pub hosts: Vec<String>,
-    /// 0..1.
-    pub confidence: f32,
 }
 
 /// How bad.

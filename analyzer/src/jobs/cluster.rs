@@ -197,8 +197,7 @@ fn ring_theory(component: &Component) -> Option<(usize, usize)> {
 
 /// Mean logarithm of how well `per_step` fits the lanes.
 fn score(component: &Component, per_step: usize) -> Option<f64> {
-    let fits: Vec<Fit> =
-        component.lanes.iter().filter_map(|l| cadence::fit(&l.data, &l.gaps, per_step)).collect();
+    let fits: Vec<Fit> = component.lanes.iter().filter_map(|l| cadence::fit(&l.data, &l.gaps, per_step)).collect();
     if fits.len() * 2 < component.lanes.len() || fits.is_empty() {
         return None;
     }
@@ -211,7 +210,7 @@ fn track(raw: Raw, per_step: usize) -> Option<Track> {
     let complete: Vec<Beat> = beats.iter().filter(|b| b.complete).copied().collect();
     let (period_ns, _) = cadence::period(&complete)?;
     let regular = cadence::regular_share(&complete, period_ns);
-    (complete.len() >= MIN_STEPS && regular >= 0.7).then(|| Track {
+    (complete.len() >= MIN_STEPS && regular >= 0.7).then_some(Track {
         key: raw.key,
         data: raw.data,
         bytes: raw.bytes,
@@ -225,9 +224,10 @@ fn track(raw: Raw, per_step: usize) -> Option<Track> {
 /// The same steps: starts or ends of two lanes stay at one distance.
 fn keeps_time(a: &Track, b: &Track) -> bool {
     let Some(offsets) = Offsets::between(a, b) else { return false };
-    offsets.share(|d| d.0.abs_diff(offsets.median.0) <= a.period_ns / 8, |d| {
-        d.1.abs_diff(offsets.median.1) <= a.period_ns / 20
-    }) >= 0.75
+    offsets.share(
+        |d| d.0.abs_diff(offsets.median.0) <= a.period_ns / 8,
+        |d| d.1.abs_diff(offsets.median.1) <= a.period_ns / 20,
+    ) >= 0.75
 }
 
 /// Two ends of one exchange that we see no middle of: the same messages, and every step over at the same time.

@@ -105,7 +105,7 @@ fn shape(kind: Kind, edges: &Edges, confidence: f32, reason: &str) -> Shape {
 
 /// Four hosts in a both-way cycle with few messages each: pairwise exchange, no ring.
 fn butterfly_like(edges: &Edges, per_step: usize, n: usize) -> bool {
-    edges.len() == 2 * n && per_step < 2 * (n - 1) && per_step % (n - 1) != 0
+    edges.len() == 2 * n && per_step < 2 * (n - 1) && !per_step.is_multiple_of(n - 1)
 }
 
 fn closed_ring(tracks: &[&Track], order: Vec<Addr>, per_step: usize) -> Shape {
@@ -113,9 +113,21 @@ fn closed_ring(tracks: &[&Track], order: Vec<Addr>, per_step: usize) -> Shape {
     let pieces = pieces(tracks, &order).unwrap_or(1);
     let rounds = per_step / pieces.max(1);
     let (kind, confidence, reason) = if rounds == n - 1 {
-        (Kind::AllGather, 0.5, format!("a ring of {n} with {rounds} rounds: all-gather or reduce-scatter, which headers cannot tell apart"))
+        (
+            Kind::AllGather,
+            0.5,
+            format!(
+                "a ring of {n} with {rounds} rounds: all-gather or reduce-scatter, which headers cannot tell apart"
+            ),
+        )
     } else if rounds.is_multiple_of(2 * (n - 1)) {
-        (Kind::RingAllreduce, 0.97, format!("a closed ring of {n} with {rounds} rounds of {pieces} message(s) in a step, each waiting for the one before it"))
+        (
+            Kind::RingAllreduce,
+            0.97,
+            format!(
+                "a closed ring of {n} with {rounds} rounds of {pieces} message(s) in a step, each waiting for the one before it"
+            ),
+        )
     } else {
         (Kind::RingAllreduce, 0.7, format!("a closed ring of {n} with {per_step} messages per lane in a step"))
     };
@@ -163,12 +175,16 @@ fn dense(edges: &Edges) -> bool {
 fn two_sided(edges: &Edges) -> bool {
     let hosts = hosts_of(edges);
     let Some(&first) = hosts.first() else { return false };
-    let near = |h: Addr| edges.iter().filter(|e| e.0 == h || e.1 == h).map(|e| if e.0 == h { e.1 } else { e.0 });
+    let near =
+        |h: Addr| edges.iter().filter(move |e| e.0 == h || e.1 == h).map(move |e| if e.0 == h { e.1 } else { e.0 });
     let far: BTreeSet<Addr> = near(first).collect();
     let side: BTreeSet<Addr> = hosts.difference(&far).copied().collect();
     let across = edges.iter().filter(|e| far.contains(&e.0) != far.contains(&e.1)).count();
     let directions = if edges.iter().any(|&(a, b)| edges.contains(&(b, a))) { 2 } else { 1 };
-    far.len() > 1 && side.len() > 1 && across == edges.len() && edges.len() * 10 >= far.len() * side.len() * directions * 8
+    far.len() > 1
+        && side.len() > 1
+        && across == edges.len()
+        && edges.len() * 10 >= far.len() * side.len() * directions * 8
 }
 
 fn undirected(edges: &Edges) -> Edges {
@@ -193,7 +209,12 @@ fn both_ways(tracks: &[&Track], edges: &Edges, per_step: usize) -> Shape {
         return butterfly(tracks, edges);
     }
     if dense(edges) || n == 3 && pairs.len() == 3 && per_step <= 2 {
-        return shape(Kind::AllToAll, edges, 0.9, "every host sends to every other that the mirrors can show, in every step");
+        return shape(
+            Kind::AllToAll,
+            edges,
+            0.9,
+            "every host sends to every other that the mirrors can show, in every step",
+        );
     }
     if pairs.len() >= n {
         return shape(Kind::Unknown, edges, 0.3, "messages both ways in no known pattern");
@@ -208,7 +229,7 @@ fn butterfly(tracks: &[&Track], edges: &Edges) -> Shape {
     let most = tracks.iter().map(size).max().unwrap_or(0);
     if most >= 2 * least {
         let late = |t: &&&Track| t.beats.first().map_or(0, |b| b.start_ns);
-        let last = tracks.iter().max_by_key(late).map_or(0, |t| size(&t));
+        let last = tracks.iter().max_by_key(late).map_or(0, size);
         let (kind, what) = if last == least { (Kind::ReduceScatter, "halving") } else { (Kind::AllGather, "doubling") };
         return shape(kind, edges, 0.8, &format!("pairwise exchange with {what} sizes in log2 n rounds"));
     }
@@ -262,7 +283,8 @@ fn pipeline(edges: &Edges, up: &Edges, whole: bool) -> Shape {
         ranks: None,
         closed: whole,
         confidence: if whole { 0.85 } else { 0.7 },
-        reason: "neighbours in a line hand messages on, one way and then back, with time to compute between them".to_owned(),
+        reason: "neighbours in a line hand messages on, one way and then back, with time to compute between them"
+            .to_owned(),
     }
 }
 
@@ -313,15 +335,32 @@ fn fragments(tracks: &[&Track], edges: &Edges, per_step: usize) -> Shape {
         }
     }
     let hosts: Vec<Addr> = chains.into_iter().flatten().collect();
-    let part = |kind, ranks, confidence, reason: String| Shape { kind, hosts: hosts.clone(), ranks, closed: false, confidence, reason };
+    let part = |kind, ranks, confidence, reason: String| Shape {
+        kind,
+        hosts: hosts.clone(),
+        ranks,
+        closed: false,
+        confidence,
+        reason,
+    };
     if bound > 4 * free {
-        return part(Kind::Broadcast, None, 0.7, "each host hands on what it received: a chain from one source".to_owned());
+        return part(
+            Kind::Broadcast,
+            None,
+            0.7,
+            "each host hands on what it received: a chain from one source".to_owned(),
+        );
     }
     if per_step < 2 {
         return part(Kind::PointToPoint, None, 0.4, "one message one way per step".to_owned());
     }
     if !per_step.is_multiple_of(2) {
-        return part(Kind::Unknown, None, 0.3, format!("{per_step} equal messages one way per step: an odd number of rounds"));
+        return part(
+            Kind::Unknown,
+            None,
+            0.3,
+            format!("{per_step} equal messages one way per step: an odd number of rounds"),
+        );
     }
     let sure = if free > 0 { 0.75 } else { 0.5 };
     let ranks = per_step / 2 + 1;
@@ -329,7 +368,9 @@ fn fragments(tracks: &[&Track], edges: &Edges, per_step: usize) -> Shape {
         Kind::RingAllreduce,
         Some(ranks),
         sure,
-        format!("part of a ring: {per_step} equal messages one way per step, as between {ranks} ranks; the rest of it is not mirrored"),
+        format!(
+            "part of a ring: {per_step} equal messages one way per step, as between {ranks} ranks; the rest of it is not mirrored"
+        ),
     )
 }
 

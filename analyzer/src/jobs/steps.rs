@@ -47,7 +47,10 @@ pub(super) fn steps(group: &Group) -> Vec<Step> {
             }
         }
     }
-    out.retain(|s| s.beats.iter().flatten().any(|b| b.complete) && s.beats.iter().filter(|b| b.is_some()).count() * 2 >= s.beats.len());
+    out.retain(|s| {
+        s.beats.iter().flatten().any(|b| b.complete)
+            && s.beats.iter().filter(|b| b.is_some()).count() * 2 >= s.beats.len()
+    });
     for step in &mut out {
         finish(step, group);
     }
