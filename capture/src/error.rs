@@ -30,7 +30,7 @@ pub enum OpenError {
         /// What its first bytes are.
         found: String,
         /// What to do.
-        advice: String,
+        advice: &'static str,
     },
     /// A capture, whose file header is damaged or not supported.
     #[error("{path}: {format} file header: expected {expected}, found {found}")]
@@ -43,5 +43,15 @@ pub enum OpenError {
         expected: String,
         /// What is there.
         found: String,
+    },
+    /// libpcap refuses a filter expression.
+    #[error("filter \"{expression}\" for link type {link_type}: {message}; see pcap-filter(7) for what can be written")]
+    Filter {
+        /// As the user gave it.
+        expression: String,
+        /// Name of the link type it was compiled for.
+        link_type: String,
+        /// libpcap's words.
+        message: String,
     },
 }

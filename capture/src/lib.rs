@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod filter;
 mod frame;
 mod source;
 

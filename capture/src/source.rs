@@ -53,12 +53,18 @@ pub struct Input {
     pub frames: u64,
     /// Their captured bytes.
     pub captured_bytes: u64,
+    /// Frames that did not match the filter, and were not lent.
+    pub filtered: u64,
+    /// Frames that carry no time of their own (pcapng simple packet blocks): lent with that of the frame before.
+    pub without_time: u64,
     /// Earliest frame.
     pub first_ns: Option<u64>,
     /// Latest frame.
     pub last_ns: Option<u64>,
     /// Frames the capture says it lost.
     pub dropped: u64,
+    /// Comments found in the file (pcapng), control characters replaced; at most 16 of at most 256 characters.
+    pub comments: Vec<String>,
     /// Bytes of the file read so far (compressed, where it is).
     pub read_bytes: u64,
     /// Size of the file; absent for standard input.

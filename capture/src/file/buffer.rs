@@ -2,12 +2,11 @@
 
 use std::io::{ErrorKind, Read};
 
-/// Bytes asked of the stream at once: large enough that the call costs little, small enough to stay in a core's cache.
-const WIDTH: usize = 256 * 1024;
-
 /// What lies between `start` and `end` was read and not yet consumed.
 pub(super) struct Buffer {
     stream: Box<dyn Read + Send>,
+    /// Bytes asked of the stream at once.
+    width: usize,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -18,8 +17,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn new(stream: Box<dyn Read + Send>) -> Self {
-        Self { stream, bytes: vec![0; WIDTH], start: 0, end: 0, offset: 0, ended: false, error: None }
+    pub(super) fn new(stream: Box<dyn Read + Send>, width: usize) -> Self {
+        Self { stream, width, bytes: vec![0; width], start: 0, end: 0, offset: 0, ended: false, error: None }
     }
 
     /// What is there and not yet consumed.
@@ -87,7 +86,7 @@ impl Buffer {
         self.end -= self.start;
         self.start = 0;
         if self.bytes.len() < count {
-            self.bytes.resize(count.next_multiple_of(WIDTH), 0);
+            self.bytes.resize(count.next_multiple_of(self.width), 0);
         }
     }
 

@@ -7,6 +7,9 @@ use crate::source::Damage;
 pub(super) const BATCH: usize = 256;
 /// Longest captured frame in bytes: what tcpdump and Wireshark allow for Ethernet.
 pub(super) const MAX_FRAME: u32 = 256 * 1024;
+/// Longest frame on the wire in bytes that is believed: far above any segmentation offload.
+pub(super) const MAX_WIRE: u32 = 16 * 1024 * 1024;
+pub(super) const SECOND_NS: u64 = 1_000_000_000;
 
 /// A frame found in the window.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,16 @@ pub(super) struct Found {
     /// Losses; all precede the records.
     pub(super) lost: Vec<Lost>,
     pub(super) damage: Vec<Damage>,
+    /// What people wrote into the file.
+    pub(super) comments: Vec<String>,
+    /// Frames that carry no time: they are lent with that of the frame before.
+    pub(super) without_time: u64,
+}
+
+impl Found {
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() >= BATCH
+    }
 }
 
 /// Why a walk stopped.
@@ -61,7 +74,6 @@ pub(super) enum Stop {
     Lend,
     /// The window must hold this many bytes from what was consumed on.
     Need(usize),
-    #[allow(dead_code)]
     /// Pass over this many bytes from what was consumed on.
     Skip(u64),
     /// There will be no more.
@@ -78,9 +90,61 @@ pub(super) struct Window<'a> {
     pub(super) last: bool,
 }
 
+impl<'a> Window<'a> {
+    /// What is not yet consumed.
+    pub(super) fn rest(&self, consumed: usize) -> &'a [u8] {
+        self.bytes.get(consumed..).unwrap_or_default()
+    }
+
+    /// Offset in the file of the byte after those consumed.
+    pub(super) fn offset_at(&self, consumed: usize) -> u64 {
+        self.offset + consumed as u64
+    }
+}
+
 /// A capture file format, after its file header.
 pub(super) trait Format: Send {
     /// Finds records from the window's first byte on. Asked for [`Stop::Need`] more than the file has, it is called once
     /// more with what there is and `last` set.
     fn walk(&mut self, window: Window<'_>, found: &mut Found) -> Stop;
+}
+
+/// What a file turned out to be.
+pub(super) struct Identified {
+    pub(super) format: Box<dyn Format>,
+    /// Bytes of file header that precede what the format walks.
+    pub(super) header_len: usize,
+}
+
+/// A file header that belongs to a format but can't be used.
+pub(super) struct BadHeader {
+    pub(super) format: &'static str,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+/// Numbers in one of the two byte orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) big: bool,
+}
+
+impl Order {
+    /// Two bytes at `at`; 0 where there are none.
+    pub(super) fn half(self, bytes: &[u8], at: usize) -> u16 {
+        let Some(two) = bytes.get(at..).and_then(|b| b.first_chunk::<2>()) else { return 0 };
+        if self.big { u16::from_be_bytes(*two) } else { u16::from_le_bytes(*two) }
+    }
+
+    /// Four bytes at `at`; 0 where there are none.
+    pub(super) fn word(self, bytes: &[u8], at: usize) -> u32 {
+        let Some(four) = bytes.get(at..).and_then(|b| b.first_chunk::<4>()) else { return 0 };
+        if self.big { u32::from_be_bytes(*four) } else { u32::from_le_bytes(*four) }
+    }
+
+    /// Eight bytes at `at`; 0 where there are none.
+    pub(super) fn double(self, bytes: &[u8], at: usize) -> u64 {
+        let Some(eight) = bytes.get(at..).and_then(|b| b.first_chunk::<8>()) else { return 0 };
+        if self.big { u64::from_be_bytes(*eight) } else { u64::from_le_bytes(*eight) }
+    }
 }
