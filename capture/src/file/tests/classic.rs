@@ -169,7 +169,7 @@ fn a_filter_counts_what_it_leaves_out() {
     let (roce, other) = (udp(4791), udp(53));
     let file = classic(NS, false, &[(1, 0, &roce), (2, 0, &other), (3, 0, &roce)]);
     let path = write(folder.path(), "x.pcap", &file);
-    let with = |filter: &str| read_with(&[path.clone()], &FileOptions { filter: Some(filter.to_owned()) });
+    let with = |filter: &str| read_with(std::slice::from_ref(&path), &FileOptions { filter: Some(filter.to_owned()) });
     let (seen, inputs) = with("udp port 4791").unwrap();
     assert_eq!(seen.bytes(), [&roce[..], &roce]);
     assert_eq!((inputs[0].frames, inputs[0].filtered), (2, 1));
