@@ -11,18 +11,32 @@ mod docs;
 mod engine;
 mod ledger;
 mod map;
+mod silence;
 mod symptom;
 mod window;
 
+mod cnp_pressure;
+mod congestion_control_off;
 mod corruption;
+mod ecmp_imbalance;
 mod ecn_congestion;
 mod fabric_loss;
 mod failover;
 mod goback_waste;
+mod incast;
+mod link_degraded;
+mod link_flap;
+mod link_saturated;
 mod link_silent;
+mod microburst;
 mod mirror_loss;
 mod pfc_congestion;
+mod pfc_deadlock;
+mod pfc_storm;
+mod qp_error;
 mod reordering;
+mod rtt_inflation;
+mod slow_receiver;
 mod timeout_retransmit;
 
 pub use case::Case;
@@ -66,10 +80,23 @@ pub static KINDS: &[&Kind] = &[
     &goback_waste::KIND,
     &corruption::KIND,
     &reordering::KIND,
+    &qp_error::KIND,
     &mirror_loss::KIND,
     &ecn_congestion::KIND,
+    &cnp_pressure::KIND,
+    &congestion_control_off::KIND,
+    &incast::KIND,
+    &microburst::KIND,
     &pfc_congestion::KIND,
+    &pfc_storm::KIND,
+    &pfc_deadlock::KIND,
+    &slow_receiver::KIND,
+    &link_saturated::KIND,
+    &ecmp_imbalance::KIND,
+    &link_degraded::KIND,
+    &rtt_inflation::KIND,
     &link_silent::KIND,
+    &link_flap::KIND,
     &failover::KIND,
 ];
 

@@ -20,9 +20,9 @@ pub struct View<'a> {
     pub blind: &'a Blind,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// Links of the tick with their slots.
-    pub fn links(&self) -> impl Iterator<Item = (LinkId, &LinkTick, Vec<LinkSlot>)> {
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &'a LinkTick, Vec<LinkSlot>)> + use<'a> {
         let (start_ns, end_ns) = (self.tick.start_ns, self.tick.end_ns);
         self.tick.links.iter().map(move |l| (LinkId(l.link), l, window::slots(l, start_ns, end_ns)))
     }

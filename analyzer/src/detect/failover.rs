@@ -1,9 +1,9 @@
 //! Flows that leave one link for another, and how long that took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Severity;
-use crate::tick::{LinkId, Move, QpKey};
+use crate::tick::{FlowKey, LinkId, Move, QpKey};
 
 use super::config::{Knob, Knobs, hold};
 use super::window::{count, duration};
@@ -38,13 +38,6 @@ pub(super) static KIND: Kind = Kind {
             what: "convergence beyond this is critical",
             source: "BFD and routing: hundreds of ms",
         },
-        Knob {
-            name: "max_moves_per_flow",
-            unit: "moves",
-            values: [2.0; 3],
-            what: "a flow that moves more often in one tick is sprayed, not failed over",
-            source: "own",
-        },
         hold(200.0),
     ],
     follows: &[],
@@ -56,20 +49,48 @@ struct Failover {
     data_plane_ns: u64,
     bfd_ns: u64,
     critical_ns: u64,
-    max_moves: usize,
 }
 
-/// Flows that left one link in one tick.
-#[derive(Default)]
-struct Exodus<'a> {
+/// Flows that left one link at one time.
+pub(super) struct Exodus<'a> {
+    /// The link they left.
+    pub from: LinkId,
     moves: Vec<&'a Move>,
 }
 
+fn gap_ns(m: &Move) -> u64 {
+    m.first_on_to_ns.saturating_sub(m.last_on_from_ns)
+}
+
 impl Exodus<'_> {
+    fn first_move_ns(&self) -> u64 {
+        self.moves.iter().map(|m| m.first_on_to_ns).min().unwrap_or(0)
+    }
+
+    /// The link carried nothing after they left, up to the end of the tick.
+    fn dead(&self, view: &View<'_>) -> bool {
+        view.map.last_ns(self.from) < self.first_move_ns()
+    }
+
+    fn cut(&self) -> impl Iterator<Item = &&Move> {
+        self.moves.iter().filter(|m| m.rewound_packets > 0)
+    }
+
+    /// The link failed: it carries nothing since, or flows lost what they had on it.
+    pub fn failed(&self, view: &View<'_>) -> bool {
+        self.dead(view) || self.cut().next().is_some()
+    }
+
+    /// The last packet on the link before they left.
+    pub fn since_ns(&self, view: &View<'_>) -> u64 {
+        let last_of_flows = self.moves.iter().map(|m| m.last_on_from_ns).max().unwrap_or(0);
+        let last = if self.dead(view) { view.map.last_ns(self.from).max(last_of_flows) } else { last_of_flows };
+        last.min(self.first_move_ns())
+    }
+
     /// Gaps, shortest first.
     fn gaps(&self) -> Vec<u64> {
-        let mut gaps: Vec<u64> =
-            self.moves.iter().map(|m| m.first_on_to_ns.saturating_sub(m.last_on_from_ns)).collect();
+        let mut gaps: Vec<u64> = self.moves.iter().map(|m| gap_ns(m)).collect();
         gaps.sort_unstable();
         gaps
     }
@@ -77,10 +98,47 @@ impl Exodus<'_> {
     /// The time that the event cost: the longest stall of a flow that had to repeat what it had sent. Without one, the shortest
     /// gap: a flow that had nothing to send says only that the move took no longer than its pause.
     fn convergence_ns(&self) -> u64 {
-        let cut = self.moves.iter().filter(|m| m.rewound_packets > 0);
-        let stalled = cut.map(|m| m.first_on_to_ns.saturating_sub(m.last_on_from_ns)).max();
+        let stalled = self.cut().map(|m| gap_ns(m)).max();
         stalled.or_else(|| self.gaps().first().copied()).unwrap_or(0)
     }
+}
+
+/// A flow that moves more often than this in one tick, and with every tenth packet, is sprayed.
+const SPRAYED_MOVES: u64 = 8;
+
+/// Moves between links that are alternatives of each other, of flows that are not sprayed over them packet by packet.
+pub(super) fn moves<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Move> {
+    let mut count: BTreeMap<FlowKey, u64> = BTreeMap::new();
+    view.tick.moves.iter().for_each(|m| *count.entry(m.flow).or_default() += 1);
+    let often: BTreeSet<FlowKey> = count.iter().filter(|(_, n)| **n > SPRAYED_MOVES).map(|(key, _)| *key).collect();
+    let flows = view.tick.flows.iter().filter(|f| often.contains(&f.key));
+    let sprayed: BTreeSet<FlowKey> =
+        flows.filter(|f| count.get(&f.key).is_some_and(|n| n * 10 > f.packets)).map(|f| f.key).collect();
+    let alternatives: BTreeSet<(LinkId, LinkId)> =
+        view.tick.moves.iter().map(|m| (m.from, m.to)).filter(|(a, b)| view.map.alternatives(*a, *b)).collect();
+    view.tick.moves.iter().filter(move |m| alternatives.contains(&(m.from, m.to)) && !sprayed.contains(&m.flow))
+}
+
+/// Moves away from one link that are further apart than this are two events: a flow that was idle comes later by its own pause.
+const APART_NS: u64 = 20_000_000;
+
+/// Events of a tick: flows that left the same link at about the same time.
+pub(super) fn exoduses<'a>(view: &View<'a>) -> Vec<Exodus<'a>> {
+    let mut by_link: BTreeMap<LinkId, Vec<&Move>> = BTreeMap::new();
+    moves(view).for_each(|m| by_link.entry(m.from).or_default().push(m));
+    let mut all: Vec<Exodus<'_>> = Vec::new();
+    for (from, mut moves) in by_link {
+        moves.sort_by_key(|m| (m.last_on_from_ns, m.first_on_to_ns, m.flow));
+        let mut newest = 0;
+        for m in moves {
+            match all.last_mut().filter(|e| e.from == from && m.last_on_from_ns <= newest + APART_NS) {
+                Some(exodus) => exodus.moves.push(m),
+                None => all.push(Exodus { from, moves: vec![m] }),
+            }
+            newest = m.last_on_from_ns;
+        }
+    }
+    all
 }
 
 impl Failover {
@@ -89,7 +147,6 @@ impl Failover {
             data_plane_ns: knobs.ns("data_plane_ms"),
             bfd_ns: knobs.ns("bfd_ms"),
             critical_ns: knobs.ns("critical_ms"),
-            max_moves: knobs.count("max_moves_per_flow").max(1) as usize,
         }
     }
 
@@ -101,66 +158,51 @@ impl Failover {
         }
     }
 
-    fn symptom(&self, view: &View<'_>, from: LinkId, exodus: &Exodus<'_>) -> Option<Symptom> {
-        let last_of_flows = exodus.moves.iter().map(|m| m.last_on_from_ns).max()?;
-        let newest = exodus.moves.iter().map(|m| m.first_on_to_ns).max()?;
-        let first_move = exodus.moves.iter().map(|m| m.first_on_to_ns).min()?;
-        let last = view.map.last_ns(from);
-        let dead = last < first_move;
+    fn symptom(&self, view: &View<'_>, exodus: &Exodus<'_>) -> Symptom {
+        let newest = exodus.moves.iter().map(|m| m.first_on_to_ns).max().unwrap_or(0);
         let convergence = exodus.convergence_ns();
-        let severity = match (dead, convergence > self.critical_ns) {
+        let severity = match (exodus.failed(view), convergence > self.critical_ns) {
             (true, true) => Severity::Critical,
             (true, false) => Severity::Warning,
             (false, _) => Severity::Info,
         };
-        let since =
-            if dead { last.max(last_of_flows) } else { exodus.moves.iter().map(|m| m.last_on_from_ns).min()? };
         let gaps = exodus.gaps();
         let middle = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
-        let cut = exodus.moves.iter().filter(|m| m.rewound_packets > 0).count();
-        let mut symptom = Symptom::new(About::Link(from), severity, since.min(first_move), newest)
-            .worst(convergence as f64 / 1e6, "ms", if dead { 0.0 } else { self.critical_ns as f64 / 1e6 })
+        let rewound = exodus.moves.iter().map(|m| m.rewound_packets).max().unwrap_or(0);
+        let mut symptom = Symptom::new(About::Link(exodus.from), severity, exodus.since_ns(view), newest)
+            .worst(convergence as f64 / 1e6, "ms", self.data_plane_ns as f64 / 1e6)
             .sum("flows", exodus.moves.len() as f64)
-            .sum("flows_cut", cut as f64)
+            .sum("flows_cut", exodus.cut().count() as f64)
             .peak("convergence_ns", convergence as f64)
             .peak("gap_ns_p50", middle as f64)
             .peak("gap_ns_max", gaps.last().copied().unwrap_or(0) as f64)
-            .peak("rewound_packets_max", exodus.moves.iter().map(|m| m.rewound_packets).max().unwrap_or(0).into())
-            .note(format!("{}; class: {}", self.fate(view, exodus, dead), self.class(convergence)));
+            .peak("rewound_packets_max", rewound.into())
+            .note(format!("{}; class: {}", fate(view, exodus), self.class(convergence)));
         for m in &exodus.moves {
             if let Some(dst_qp) = m.flow.dst_qp {
                 symptom.qps.push(QpKey { src: m.flow.src, dst: m.flow.dst, dst_qp });
             }
-            symptom.involved.push(format!("{} -> {} to {}", m.flow.src, m.flow.dst, view.map.name(m.to)));
+            let gap = duration(gap_ns(m));
+            symptom.involved.push(format!("{} -> {} to {} after {gap}", m.flow.src, m.flow.dst, view.map.name(m.to)));
         }
-        Some(symptom)
+        symptom
     }
+}
 
-    fn fate(&self, view: &View<'_>, exodus: &Exodus<'_>, dead: bool) -> String {
-        let mut to: Vec<String> = exodus.moves.iter().map(|m| view.map.name(m.to)).collect();
-        to.sort();
-        to.dedup();
-        let more = to.len().saturating_sub(3);
-        to.truncate(3);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let old = if dead { "the old link carries nothing since" } else { "the old link goes on" };
-        format!("to {}{more}; {old}", to.join(", "))
-    }
+fn fate(view: &View<'_>, exodus: &Exodus<'_>) -> String {
+    let mut to: Vec<String> = exodus.moves.iter().map(|m| view.map.name(m.to)).collect();
+    to.sort();
+    to.dedup();
+    let more = to.len().saturating_sub(3);
+    to.truncate(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let old = if exodus.dead(view) { "the old link carries nothing since" } else { "the old link goes on" };
+    format!("to {}{more}; {old}", to.join(", "))
 }
 
 impl Detector for Failover {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
-        let mut moves_of = BTreeMap::new();
-        for m in &view.tick.moves {
-            *moves_of.entry(m.flow).or_insert(0usize) += 1;
-        }
-        let mut exoduses: BTreeMap<LinkId, Exodus<'_>> = BTreeMap::new();
-        for m in view.tick.moves.iter().filter(|m| view.map.alternatives(m.from, m.to)) {
-            if moves_of.get(&m.flow).is_some_and(|&n| n <= self.max_moves) {
-                exoduses.entry(m.from).or_default().moves.push(m);
-            }
-        }
-        out.extend(exoduses.iter().filter_map(|(from, exodus)| self.symptom(view, *from, exodus)));
+        out.extend(exoduses(view).iter().map(|exodus| self.symptom(view, exodus)));
     }
 }
 

@@ -74,6 +74,47 @@ impl<K: Ord + Clone> Windows<K> {
     }
 }
 
+/// Runs of stretches that all show the same thing, by subject; a run ends with a pause longer than `gap_ns`.
+#[derive(Debug)]
+pub struct Runs<K> {
+    gap_ns: u64,
+    runs: BTreeMap<K, (u64, u64)>,
+}
+
+impl<K: Ord> Runs<K> {
+    /// Runs that survive pauses up to a length.
+    pub fn new(gap_ns: u64) -> Self {
+        Self { gap_ns, runs: BTreeMap::new() }
+    }
+
+    /// A stretch shows it: the run's beginning, and its length up to now.
+    pub fn hit(&mut self, key: K, since_ns: u64, end_ns: u64) -> (u64, u64) {
+        let run = self.runs.entry(key).or_insert((since_ns, end_ns));
+        if since_ns > run.1.saturating_add(self.gap_ns) {
+            *run = (since_ns, end_ns);
+        }
+        run.1 = run.1.max(end_ns);
+        (run.0, run.1.saturating_sub(run.0))
+    }
+
+    /// Forgets runs that have ended.
+    pub fn forget(&mut self, now_ns: u64) {
+        let gap_ns = self.gap_ns;
+        self.runs.retain(|_, run| now_ns <= run.1.saturating_add(gap_ns.max(1_000_000_000)));
+    }
+}
+
+/// Share of a link's speed that a slot used: bytes and, for each frame, FCS, preamble and gap (IEEE 802.3, 24 bytes).
+pub fn utilisation(slot: &LinkSlot, speed_bps: u64) -> f64 {
+    let bits = (slot.bytes + slot.packets * 24) as f64 * 8.0;
+    bits * 1e9 / (slot.length_ns.max(1) as f64 * speed_bps.max(1) as f64)
+}
+
+/// Share of a link's speed that the busiest 100 us bin of so many bytes used. Frames are taken as large.
+pub fn of_100us(bytes: u64, speed_bps: u64) -> f64 {
+    bytes as f64 * 8.0 * 1e4 / speed_bps.max(1) as f64
+}
+
 /// A link tick's slots; the tick as one slot where its worker gave none.
 pub fn slots(link: &LinkTick, start_ns: u64, end_ns: u64) -> Vec<LinkSlot> {
     if !link.slots.is_empty() {

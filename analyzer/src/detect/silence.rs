@@ -1,0 +1,133 @@
+//! Which links are silent against their habit, and what waits for them. Shared by the detectors that judge silence.
+
+use std::collections::BTreeMap;
+
+use crate::sketch::Latency;
+use crate::tick::{LinkId, LinkInfo, LinkTick};
+
+use super::View;
+use super::config::Knobs;
+use super::failover;
+
+/// What one link used to do, and what happened since it last carried a packet.
+#[derive(Default)]
+struct Habit {
+    packets: u64,
+    idle: Latency,
+    moved: u64,
+    timeouts: u64,
+    /// Timeouts and flows count from here.
+    since_ns: u64,
+}
+
+/// A link that is silent now.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent {
+    /// Which.
+    pub link: LinkId,
+    /// Its last packet.
+    pub since_ns: u64,
+    /// For how long.
+    pub silence_ns: u64,
+    /// The silence that its habit allows.
+    pub allowed_ns: u64,
+    /// Longest idle gap of its habit.
+    pub usual_ns: u64,
+    /// Flows that left it since.
+    pub moved: u64,
+    /// Timeouts of what used it, or of what waits for its host, since.
+    pub timeouts: u64,
+}
+
+impl Silent {
+    /// Does anything wait for it?
+    pub fn waits(&self) -> bool {
+        self.moved > 0 || self.timeouts > 0
+    }
+}
+
+/// Follows the habits of all links.
+pub struct Silence {
+    min_ns: u64,
+    factor: f64,
+    min_packets: u64,
+    unanswered: u64,
+    habits: BTreeMap<LinkId, Habit>,
+}
+
+impl Silence {
+    /// With the thresholds of the detector that uses it.
+    pub fn new(knobs: &Knobs) -> Self {
+        Self {
+            min_ns: knobs.ns("min_silence_ms"),
+            factor: knobs.get("gap_factor").max(1.0),
+            min_packets: knobs.count("min_packets"),
+            unanswered: knobs.count("unanswered_timeouts").max(1),
+            habits: BTreeMap::new(),
+        }
+    }
+
+    /// Links silent at the end of a tick.
+    pub fn judge(&mut self, view: &View<'_>) -> Vec<Silent> {
+        self.gather(view);
+        let silent = view.map.links().filter_map(|info| self.silent(view, info)).collect();
+        view.tick.links.iter().for_each(|l| self.learn(l));
+        silent
+    }
+
+    fn gather(&mut self, view: &View<'_>) {
+        for link in view.tick.links.iter().filter(|l| l.packets > 0) {
+            let habit = self.habits.entry(LinkId(link.link)).or_default();
+            *habit = Habit { moved: 0, timeouts: 0, since_ns: link.last_ns, ..std::mem::take(habit) };
+        }
+        for qp in view.tick.qps.iter().filter(|q| q.roce.timeouts > 0) {
+            let last = qp.witnesses.iter().map(|w| w.at_ns).max().unwrap_or(qp.last_ns);
+            // The receiver's own link when it does not answer; the flow's link when nothing passes it.
+            for link in [view.map.from_host(qp.key.dst), Some(qp.link)].into_iter().flatten() {
+                if let Some(habit) = self.habits.get_mut(&link).filter(|h| last > h.since_ns) {
+                    habit.timeouts += qp.roce.timeouts;
+                }
+            }
+        }
+        for flow_move in failover::moves(view) {
+            if let Some(habit) = self.habits.get_mut(&flow_move.from).filter(|h| flow_move.first_on_to_ns > h.since_ns)
+            {
+                habit.moved += 1;
+            }
+        }
+    }
+
+    fn silent(&self, view: &View<'_>, info: &LinkInfo) -> Option<Silent> {
+        let habit = self.habits.get(&info.link)?;
+        let (since_ns, now) = (view.map.last_ns(info.link), view.map.now_ns());
+        let silence_ns = now.saturating_sub(since_ns);
+        let usual_ns = habit.idle.quantiles().map_or(0, |q| q.p999);
+        let allowed_ns = self.min_ns.max((usual_ns as f64 * self.factor) as u64);
+        let no_answer = info.host.is_some() && !info.to_host && habit.timeouts >= self.unanswered;
+        let against_habit = habit.packets >= self.min_packets && silence_ns >= allowed_ns;
+        let is = silence_ns >= self.min_ns && (no_answer || against_habit) && busy_beside(view, info, since_ns);
+        let allowed_ns = if against_habit { allowed_ns } else { self.min_ns };
+        let (moved, timeouts) = (habit.moved, habit.timeouts);
+        let silent = Silent { link: info.link, since_ns, silence_ns, allowed_ns, usual_ns, moved, timeouts };
+        is.then_some(silent)
+    }
+
+    fn learn(&mut self, link: &LinkTick) {
+        let habit = self.habits.entry(LinkId(link.link)).or_default();
+        habit.packets += link.packets;
+        habit.idle.merge(&link.idle);
+    }
+}
+
+/// Did a parallel link, or where there is none another link of its sort, carry packets through the silence?
+fn busy_beside(view: &View<'_>, info: &LinkInfo, since_ns: u64) -> bool {
+    let now = view.map.now_ns();
+    let silence = now.saturating_sub(since_ns);
+    let busy = |link: LinkId| view.map.last_ns(link) + silence / 4 >= now;
+    let parallels = view.map.parallels(info.link);
+    if !parallels.is_empty() {
+        return parallels.into_iter().any(busy);
+    }
+    let others = view.map.links().filter(|l| l.link != info.link && l.host.is_some() == info.host.is_some());
+    others.map(|l| l.link).any(busy)
+}
