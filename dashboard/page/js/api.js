@@ -1,10 +1,9 @@
 // Questions to the sensor.
 
 export class Failure extends Error {
-  constructor(message, status, requestId) {
+  constructor(message, status, requestId, key, args) {
     super(message);
-    this.status = status;
-    this.requestId = requestId;
+    Object.assign(this, { status, requestId, key, args });
   }
 }
 
@@ -17,12 +16,13 @@ export async function ask(path, params = {}, signal) {
     answer = await fetch(`/api/v1/${path}${text ? `?${text}` : ""}`, { signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure("The sensor does not answer.", 0);
+    throw new Failure("no answer", 0, null, "failed.no_answer");
   }
   const body = await answer.json().catch(() => null);
   if (!answer.ok) {
     const told = body && body.error;
-    throw new Failure(told ? told.message : `The sensor answered ${answer.status}.`, answer.status, told && told.request_id);
+    if (told) throw new Failure(told.message, answer.status, told.request_id);
+    throw new Failure("", answer.status, null, "failed.status", { status: answer.status });
   }
   return body;
 }

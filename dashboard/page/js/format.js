@@ -1,15 +1,20 @@
-// Numbers for people: three significant figures, one unit.
+// Numbers for people: three significant figures, one unit. Rates in bits, totals in bytes, messages in KiB.
 
 const RATE = [[1e12, "Tb/s"], [1e9, "Gb/s"], [1e6, "Mb/s"], [1e3, "kb/s"], [1, "b/s"]];
 const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]];
+const MESSAGE = [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
 const TIME = [[86400e9, "d"], [3600e9, "h"], [60e9, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
+const THIN = "\u202f";
+
+const grouped = (n) => n.toLocaleString("en-US");
 
 export function three(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1000) return Math.round(value).toLocaleString("en-US");
+  if (size >= 999.5) return grouped(Math.round(value));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(size)));
-  return value.toFixed(Math.min(digits, 6)).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  const text = value.toFixed(Math.min(digits, 6));
+  return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
 }
 
 function scaled(value, units) {
@@ -20,22 +25,24 @@ function scaled(value, units) {
 
 export const rate = (bps) => scaled(bps, RATE);
 export const bytes = (count) => scaled(count, BYTES);
-export const duration = (ns) => scaled(ns, TIME);
-export const count = (n) => Math.round(n).toLocaleString("en-US");
+export const message = (count) => scaled(count, MESSAGE);
+export const duration = (ns) => scaled(Number(ns), TIME);
+export const count = (n) => grouped(Math.round(n));
 
 // A share: percent, or ppm where percent would be all zeros.
 export function share(value) {
-  if (value === 0) return "0 %";
-  if (value < 0.0001) return `${three(value * 1e6)} ppm`;
-  return `${three(value * 100)} %`;
+  if (value === 0) return `0${THIN}%`;
+  if (Math.abs(value) < 0.0001) return `${three(value * 1e6)}${THIN}ppm`;
+  return `${three(value * 100)}${THIN}%`;
 }
 
 // A named number of evidence: its unit ends its name.
 export function named(name, value) {
-  if (/_ns$/.test(name)) return value > 1e17 ? String(value) : duration(value);
-  if (/_bps$/.test(name) || /bps_/.test(name)) return rate(value);
+  if (/_ns$/.test(name)) return duration(value);
+  if (/_bps(_|$)/.test(name)) return rate(value);
   if (/_bytes$/.test(name)) return bytes(value);
-  if (/(_share|_ratio)$/.test(name) && value <= 1) return share(value);
+  if (/(_share|_ratio|^share|^ratio)$/.test(name)) return share(value);
+  if (/_percent$/.test(name)) return `${three(value)}${THIN}%`;
   return three(value);
 }
 
@@ -44,10 +51,8 @@ export function measured(value, unit) {
   switch (unit) {
     case "ns": return duration(value);
     case "bit/s": case "bps": return rate(value);
-    case "share": case "ratio": return value <= 1 ? share(value) : three(value);
+    case "share": case "ratio": return value <= 1 ? share(value) : `${three(value)}×`;
     case "B": case "bytes": return bytes(value);
     default: return `${three(value)} ${unit || ""}`.trim();
   }
 }
-
-export const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many || `${one}s`}`;

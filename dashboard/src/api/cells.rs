@@ -7,11 +7,19 @@ use store::LinkRow;
 
 /// Steps that a step is compared with: the link's own last ones.
 const BEFORE: usize = 40;
+/// Steps whose mean is compared too.
+const TOGETHER: usize = 5;
 /// Fewer say nothing about what is usual.
 const BEFORE_MIN: usize = 12;
 /// A spread is never taken as smaller than this share of the median: a link that sends the same every step would
 /// otherwise glow at its first different byte.
 const SPREAD_MIN: f64 = 0.02;
+/// Nor smaller than this share of the usual range, for a link that changes between two rates.
+const RANGE_MIN: f64 = 0.1;
+/// Means are held against those from so many steps ago and older: they share no step, and a new rate stays unusual for a while.
+const APART: usize = 15;
+/// What lies between this quantile of before and its mirror image is usual.
+const USUAL: f64 = 0.95;
 /// Deviations are cut here.
 const DEVIATION_MAX: f64 = 99.0;
 /// Median absolute deviation to standard deviation, for a normal distribution.
@@ -89,36 +97,65 @@ fn touches(finding: &Finding, steps: Steps, step: usize) -> bool {
     finding.since_ns < to && finding.until_ns.is_none_or(|until| until >= from)
 }
 
-/// Per step, by how many robust standard deviations the rate differs from the median of the link's last 40 steps; `None` where
-/// it was not observed or too little came before. An idle step counts as no rate.
+/// Per step, by how many robust standard deviations the rate is outside of what was usual in the link's last 40 steps; `None`
+/// where it was not observed whole or too little came before. An idle step counts as no rate.
+///
+/// A job that computes and communicates by turns spreads single steps so widely that none stands out. So the mean of the last
+/// five steps is held against such means of before as well, and the larger deviation counts.
 pub(super) fn deviation(row: &LinkRow, states: &str) -> Vec<Option<f64>> {
-    let mut before: Vec<f64> = Vec::new();
+    let (mut single, mut smooth): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     let mut found = Vec::with_capacity(row.bps.len());
-    for (bps, state) in row.bps.iter().zip(states.bytes()) {
-        if state == b'n' {
+    for (step, bps) in row.bps.iter().enumerate() {
+        if !whole(states.as_bytes(), step) {
             found.push(None);
             continue;
         }
         let now = bps.unwrap_or(0.0);
-        let recent = before.get(before.len().saturating_sub(BEFORE)..).unwrap_or_default();
-        found.push(robust_z(now, recent));
-        before.push(now);
+        let alone = robust_z(now, last(&single, BEFORE));
+        single.push(now);
+        let recent = last(&single, TOGETHER);
+        let mean = recent.iter().sum::<f64>() / recent.len().max(1) as f64;
+        let apart = smooth.get(..smooth.len().saturating_sub(APART)).unwrap_or_default();
+        let together = robust_z(mean, last(apart, BEFORE));
+        smooth.push(mean);
+        found.push(match (alone, together) {
+            (Some(a), Some(b)) if b.abs() > a.abs() => Some(b),
+            (a, _) => a,
+        });
     }
     found
 }
 
+/// Seen from its first to its last moment: a step beside a blind one may have been blind in part.
+fn whole(states: &[u8], step: usize) -> bool {
+    let blind = |at: Option<usize>| at.and_then(|at| states.get(at)) == Some(&b'n');
+    !blind(Some(step)) && !blind(step.checked_sub(1)) && !blind(step.checked_add(1))
+}
+
+fn last(values: &[f64], n: usize) -> &[f64] {
+    values.get(values.len().saturating_sub(n)..).unwrap_or_default()
+}
+
+/// How far outside of what was usual before, in robust standard deviations; 0 within it.
 fn robust_z(now: f64, before: &[f64]) -> Option<f64> {
     if before.len() < BEFORE_MIN {
         return None;
     }
-    let usual = median(before.to_vec())?;
+    let mut sorted = before.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |share: f64| sorted.get(((sorted.len() - 1) as f64 * share).round() as usize).copied();
+    let (low, usual, high) = (at(1.0 - USUAL)?, at(0.5)?, at(USUAL)?);
+    let outside = if now > high { now - high } else { (now - low).min(0.0) };
+    if outside == 0.0 {
+        return Some(0.0);
+    }
     let spread = median(before.iter().map(|value| (value - usual).abs()).collect())? * MAD_TO_SIGMA;
-    let spread = spread.max(usual * SPREAD_MIN);
+    let spread = spread.max(usual * SPREAD_MIN).max((high - low) * RANGE_MIN);
     if spread <= 0.0 {
         // Always idle before: any traffic is new, and nothing says how new.
-        return Some(if now > 0.0 { DEVIATION_MAX } else { 0.0 });
+        return Some(DEVIATION_MAX);
     }
-    Some(((now - usual) / spread).clamp(-DEVIATION_MAX, DEVIATION_MAX))
+    Some((outside / spread).clamp(-DEVIATION_MAX, DEVIATION_MAX))
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -154,5 +191,15 @@ mod tests {
         assert_eq!((found[0], found[11], found[12]), (None, None, Some(0.0)));
         assert_eq!((found[20], found[21]), (Some(50.0), Some(-50.0)));
         assert_eq!(deviation(&row("a", &[Some(1.0); 20]), &"n".repeat(20)), vec![None; 20]);
+    }
+
+    #[test]
+    fn a_heartbeat_is_usual_and_its_end_is_not() {
+        let beat = |i: usize| Some(if i % 3 == 0 { 100.0 } else { 4.0 });
+        let mut bps: Vec<_> = (0..60).map(beat).collect();
+        bps.extend([Some(100.0); 10]);
+        let found = deviation(&row("a", &bps), &"m".repeat(70));
+        assert!(found[..60].iter().flatten().all(|z| z.abs() < 5.0), "{found:?}");
+        assert!(found[69].is_some_and(|z| z > 5.0), "{found:?}");
     }
 }

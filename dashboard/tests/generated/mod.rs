@@ -117,10 +117,10 @@ fn link_tick(index: u32, tick: u64, start_ns: u64) -> Option<LinkTick> {
         last_ns: start_ns + TICK_NS - 1_000,
         silent_ns_max: 90_000,
         silent_until_ns: start_ns + 500_000,
-        max_bytes_1ms: (bytes as f64 / 100.0 * 1.3) as u64,
-        max_bytes_100us: ((bytes as f64 / 1000.0 * 2.4) as u64).min(SPEED_BPS / 80_000),
+        max_bytes_1ms: ((bytes as f64 / 100.0 * 1.2) as u64).min(SPEED_BPS / 8_000),
+        max_bytes_100us: ((bytes as f64 / 1000.0 * 1.45) as u64).min(SPEED_BPS / 80_000),
         max_100us_at_ns: start_ns + 300_000 + u64::from(index) * 1_000,
-        rtt: rtt(if congested { 40 } else { 0 }, index, tick),
+        rtt: rtt(if congested { 384 } else { 0 }, index, tick),
         roce: RoceCounters {
             data_packets: packets * 9 / 10,
             retransmitted,
@@ -134,9 +134,9 @@ fn link_tick(index: u32, tick: u64, start_ns: u64) -> Option<LinkTick> {
     })
 }
 
-/// Around bucket 150 of the sketch (tens of microseconds), moved up by `shift` buckets.
+/// Some tens of microseconds, later by `shift` buckets of the sketch.
 fn rtt(shift: u16, index: u32, tick: u64) -> SparseHistogram {
-    let base = 150 + shift + (noise(u64::from(index) + 77, tick) * 4.0) as u16;
+    let base = analyzer::sketch::bucket_of(22_000) + shift + (noise(u64::from(index) + 77, tick) * 4.0) as u16;
     SparseHistogram(vec![(base, 400), (base + 4, 300), (base + 10, 80), (base + 26, 9), (base + 40, 1)])
 }
 
@@ -213,7 +213,7 @@ fn qp(index: u32, tick: u64, start_ns: u64) -> QpTick {
         timeout_silence_ns_max: 0,
         first_ns: start_ns + 3_000,
         last_ns: start_ns + TICK_NS - 3_000,
-        rtt: rtt(if troubled { 40 } else { 0 }, index, tick),
+        rtt: rtt(if troubled { 384 } else { 0 }, index, tick),
         witnesses: Vec::new(),
     }
 }

@@ -1,0 +1,109 @@
+// The first page: is something wrong, is it the network, who pays?
+
+import { ask, inWindow } from "../api.js";
+import { count, duration } from "../format.js";
+import { glyph, h, panel, put } from "../dom.js";
+import { against, explanationOf, findingLink, learnLinks, titleOf, whenOf } from "../words.js";
+import { findingHref, href } from "../state.js";
+import { linkTable, modeSwitch, STEPS } from "../linktable.js";
+import { parts, t } from "../i18n.js";
+
+const LINKS_SHOWN = 24;
+const FINDINGS_SHOWN = 12;
+
+export const title = () => t("nav.now");
+
+export async function load({ window, signal }) {
+  const when = inWindow(window);
+  const [verdict, links, findings, sensor] = await Promise.all([
+    ask("verdict", when, signal), ask("links", { ...when, steps: STEPS, limit: LINKS_SHOWN }, signal),
+    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal),
+  ]);
+  return { verdict, links, findings, sensor };
+}
+
+export function draw(main, data, context) {
+  learnLinks(data.links.rows);
+  put(main, verdict(data.verdict), h("div", { class: "split" },
+    h("div", { class: "column" }, links(data, context)), h("div", { class: "column" }, findings(data.findings), sight(data.sensor, data.verdict))));
+}
+
+function verdict({ cards, blame, pays, jobs_known: jobs, links, links_active: active }) {
+  const [network, job, own] = cards;
+  const heavy = blame === "job" ? job : network;
+  const level = heavy.case === "finding" ? heavy.level : blame === "unknown" ? "unknown" : own.case === "finding" || own.level === "warning" ? "info" : "ok";
+  const wrong = heavy.case === "finding" ? h("a", { href: findingHref(heavy.finding.id), "data-key": "verdict-finding" }, titleOf(heavy.finding, heavy.link_name)) : t(`verdict.${heavy.case}`);
+  return h("section", { class: "verdict", "aria-label": t("verdict.label") },
+    h("h1", { class: level, id: "verdict" }, glyph(level), h("span", null, parts("verdict.sentence", { wrong, blame: t(`blame.${blame}`), pays: payText(pays, jobs, blame) }))),
+    h("div", { class: "cards" }, cards.map((card) => cardOf(card, { links, active }))));
+}
+
+function payText(pays, jobs, blame) {
+  if (pays.length) return t("pays.job", { job: pays[0].job, cost: duration(pays[0].cost_ns_per_step), more: pays.length > 1 ? t("pays.more", { n: pays.length - 1 }) : "" });
+  if (jobs === null || jobs === undefined) return t("pays.unknown");
+  if (jobs === 0) return t("pays.no_job");
+  return t(blame === "none" ? "pays.none" : "pays.not_measured");
+}
+
+function cardOf(card) {
+  const said = { ...card.numbers };
+  for (const [name, value] of Object.entries(said)) said[name] = count(value);
+  const found = card.case === "finding";
+  return h("article", { class: `card ${card.level}`, "data-about": card.about },
+    glyph(card.level),
+    h("div", null, h("strong", null, found ? h("a", { href: findingHref(card.finding.id), "data-key": `card-${card.about}` }, titleOf(card.finding, card.link_name)) : t(`card.${card.case}`, said)),
+      h("p", null, found ? explanationOf(card.finding) : t(`card.${card.case}.detail`, said), card.case.startsWith("sight") || card.case === "mirror_lost" ? sampled(card.numbers) : null),
+      h("footer", null, h("span", { class: "tag" }, t(`about.${card.about}`)), found ? ` ${whenOf(card.finding)}` : null,
+        card.more ? [" · ", h("a", { href: href("/findings") }, t("card.more", { n: card.more }))] : null)));
+}
+
+const sampled = (numbers) => (numbers.sampled_one_in ? ` ${t("card.sampled", { n: count(numbers.sampled_one_in) })}` : null);
+
+function links({ links: data, findings }, context) {
+  const more = data.total > data.rows.length;
+  const side = [t("links.active", { active: count(data.active), n: count(data.links) }), " ", modeSwitch()];
+  return panel(t("links.title"), side,
+    data.rows.length ? linkTable(data, findings.rows, context, { sort: "worst", order: "desc" }) : h("p", { class: "empty" }, t("links.none")),
+    more ? h("p", { class: "pages dim" }, t("table.first", { shown: count(data.rows.length), n: count(data.total) }), " ", h("a", { href: href("/links") }, t("links.all"))) : null);
+}
+
+// Consequences stand folded under their cause; what is open comes first.
+export function folded(rows) {
+  const ids = new Set(rows.map((row) => row.id));
+  const roots = rows.filter((row) => !row.cause || !ids.has(row.cause));
+  const weight = { critical: 0, warning: 1, info: 2 };
+  roots.sort((a, b) => weight[a.severity] - weight[b.severity] || Boolean(a.until_ns) - Boolean(b.until_ns) || (BigInt(a.since_ns) < BigInt(b.since_ns) ? -1 : 1));
+  const under = (id) => rows.filter((row) => row.cause === id).flatMap((row) => [row, ...under(row.id)]);
+  return roots.map((root) => [root, under(root.id).slice(0, 50)]);
+}
+
+function findings(data) {
+  const all = folded(data.rows);
+  const side = h("a", { href: href("/findings") }, t("findings.all", { n: count(data.total) }));
+  return panel(t("findings.title"), data.total ? side : null,
+    all.length ? all.slice(0, FINDINGS_SHOWN).map(([root, follow]) => findingItem(root, follow)) : h("p", { class: "empty" }, t("findings.none")),
+    all.length > FINDINGS_SHOWN ? h("p", { class: "pages dim" }, t("table.first", { shown: FINDINGS_SHOWN, n: count(all.length) })) : null);
+}
+
+function findingItem(root, follow) {
+  return h("article", { class: "finding", "data-kind": root.kind },
+    glyph(root.severity),
+    h("div", null, h("strong", null, findingLink(root)), " ", root.until_ns ? null : h("span", { class: "tag open" }, t("finding.open")),
+      h("p", { class: "small" }, explanationOf(root)),
+      h("p", { class: "tiny dimmer" }, whenOf(root), " · ", against(root)),
+      follow.length ? h("details", { "data-key": `fold-${root.id}` }, h("summary", { "data-key": `folds-${root.id}` }, t("finding.consequences", { n: follow.length })),
+        follow.map((one) => h("p", { class: "small follow" }, glyph(one.severity), " ", findingLink(one)))) : null));
+}
+
+// What we could not see limits every judgement above.
+function sight({ capture, store }, { cards }) {
+  const own = cards[2];
+  if (!capture) return panel(t("sight.title"), null, h("p", { class: "empty" }, t("card.sight_not_known.detail")), h("p", { class: "small dim" }, store));
+  const refused = Object.values(capture.refused).reduce((sum, n) => sum + n, 0);
+  const { mirror } = capture;
+  const number = (name, value, why) => h("div", { title: why }, h("dt", null, t(`sight.${name}`)), h("dd", { class: value ? null : "zero" }, count(value)));
+  return panel(t("sight.title"), h("a", { href: href("/sensor") }, t("sight.more")),
+    own.case === "finding" ? h("p", { class: "small" }, glyph(own.level), " ", findingLink(own.finding)) : null,
+    h("dl", { class: "facts tight" }, number("frames", capture.packets), number("lost", mirror.lost, t("sight.lost.why")), number("refused", refused, t("sight.refused.why")), number("truncated", mirror.truncated, t("sight.truncated.why")),
+      number("duplicated", mirror.duplicated, t("sight.duplicated.why")), number("evicted", capture.flows_evicted, t("sight.evicted.why"))));
+}
