@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_usual_and_its_end_is_not() {
-        let beat = |i: usize| Some(if i % 3 == 0 { 100.0 } else { 4.0 });
+        let beat = |i: usize| Some(if i.is_multiple_of(3) { 100.0 } else { 4.0 });
         let mut bps: Vec<_> = (0..60).map(beat).collect();
         bps.extend([Some(100.0); 10]);
         let found = deviation(&row("a", &bps), &"m".repeat(70));
