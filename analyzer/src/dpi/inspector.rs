@@ -129,7 +129,7 @@ impl Inspector {
         open.counted = open.held();
         self.held += open.counted;
         let label = (closed == Closed::NotYetButNamed).then(|| {
-            let named = Open { named: open.named, facts: open.facts.clone(), ..Open::default() };
+            let named = Open { named: open.named, outer: open.outer, facts: open.facts.clone(), ..Open::default() };
             self.label(&key, named, false)
         });
         self.open.insert(key, open);
@@ -147,7 +147,8 @@ impl Inspector {
         label
     }
 
-    fn label(&self, key: &FlowKey, open: Open, closed: bool) -> Label {
+    fn label(&self, key: &FlowKey, mut open: Open, closed: bool) -> Label {
+        open.wrap_up();
         let Facts { host, attrs, .. } = open.facts;
         let learnt = || [key.dst, key.src].iter().find_map(|a| self.memory.name_of(*a)).map(|n| n.to_string());
         let dns = open.named.is_some_and(|n| n.name == "dns");
@@ -287,10 +288,12 @@ impl Inspector {
                 open.named = Some(self.by_host(open, Named { name, engine: "dpi", confidence }));
                 Closed::NotYetButNamed
             }
-            Some((_, Answer::Inside { here, there, name })) => {
+            Some((_, Answer::Inside { here, there, name, stays })) => {
                 keep(open);
                 open.facts.merge(&mut found.facts);
-                self.enter(open, turn, here, there, name)
+                let skip = if turn.dir == 0 { [here, there] } else { [there, here] };
+                open.enter(skip, Named { name, engine: "dpi", confidence: 1.0 }, stays);
+                self.enter(open, turn)
             }
             _ => {
                 keep(open);
@@ -308,9 +311,8 @@ impl Inspector {
         }
     }
 
-    fn enter(&mut self, open: &mut Open, turn: Turn<'_>, here: usize, there: usize, name: Name) -> Closed {
-        let skip = if turn.dir == 0 { [here, there] } else { [there, here] };
-        open.enter(skip, Named { name, engine: "dpi", confidence: 1.0 });
+    /// Looks at what follows a prologue, if it is here already.
+    fn enter(&mut self, open: &mut Open, turn: Turn<'_>) -> Closed {
         if open.layers >= MAX_LAYERS {
             return Closed::Yes;
         }

@@ -4,8 +4,10 @@
 //! bytes of each direction until one is certain, all are excluded or the budget is spent; then the label closes and
 //! nothing more is looked at. Ports never outrank payload, and "unknown" beats a wrong name.
 
+mod ber;
 pub mod bytes;
 pub mod facts;
+mod h2;
 pub mod inspector;
 mod mask;
 mod memory;

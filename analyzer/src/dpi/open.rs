@@ -38,6 +38,8 @@ pub struct Open {
     pub facts: Facts,
     /// Prologues passed.
     pub layers: u8,
+    /// What carries the conversation and keeps its name.
+    pub outer: Option<Named>,
     /// Which direction opened the connection.
     pub initiator: Option<usize>,
     /// Memory counted for it by the inspector.
@@ -55,8 +57,20 @@ impl Open {
         self.heads.iter().any(|h| h.packets >= MAX_PACKETS)
     }
 
+    /// Settles what is outside and what is inside.
+    pub fn wrap_up(&mut self) {
+        if let Some(outer) = self.outer {
+            let inside = self.named.filter(|n| n.name != outer.name);
+            self.facts.note("inside", inside.map_or("", |n| n.name));
+            self.named = Some(outer);
+        }
+    }
+
     /// A prologue has ended: what follows is looked at afresh.
-    pub fn enter(&mut self, skip: [usize; 2], named: Named) {
+    pub fn enter(&mut self, skip: [usize; 2], named: Named, stays: bool) {
+        if stays && self.outer.is_none() {
+            self.outer = Some(named);
+        }
         for (head, count) in self.heads.iter_mut().zip(skip) {
             head.skip(count);
             head.packets = 0;

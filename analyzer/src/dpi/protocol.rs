@@ -84,6 +84,27 @@ pub struct Protocol {
     pub probe: fn(&Look<'_>, &mut Facts) -> Answer,
 }
 
+impl Protocol {
+    /// One name, one probe.
+    pub const fn new(
+        name: Name,
+        title: &'static str,
+        group: Group,
+        over: Over,
+        ports: &'static [u16],
+        source: &'static str,
+        probe: fn(&Look<'_>, &mut Facts) -> Answer,
+    ) -> Self {
+        Self { name, also: &[], title, group, over, ports, source, probe }
+    }
+
+    /// With further names that the probe may give.
+    pub const fn also(mut self, names: &'static [Name]) -> Self {
+        self.also = names;
+        self
+    }
+}
+
 /// What a probe says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
@@ -101,8 +122,10 @@ pub enum Answer {
         here: usize,
         /// Bytes of the other direction to skip.
         there: usize,
-        /// The name if what is inside stays unknown.
+        /// The name of what carries it.
         name: Name,
+        /// That name stays, and what is inside becomes a fact; else what is inside names the conversation.
+        stays: bool,
     },
 }
 
@@ -144,6 +167,11 @@ impl<'a> Look<'a> {
     /// One of the two ports is this one.
     pub fn port(&self, port: u16) -> bool {
         self.sport == port || self.dport == port
+    }
+
+    /// One of the two ports is one of these.
+    pub fn ports_of(&self, ports: &[u16]) -> bool {
+        ports.contains(&self.sport) || ports.contains(&self.dport)
     }
 
     /// Over TCP.

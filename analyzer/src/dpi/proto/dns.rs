@@ -91,8 +91,9 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
         return Answer::NotForUs;
     }
     let body = here.from(2).first_of(len);
-    if body.len() < 12 {
-        return if len < 2048 { Answer::Unsure } else { Answer::NotForUs };
+    if body.len() < len {
+        let begun = body.len() < 12 || message(body, &Look { whole: false, ..*look }, &mut Facts::default()).is_some();
+        return if begun { Answer::Unsure } else { Answer::NotForUs };
     }
     named(look, message(body, look, facts))
 }
@@ -114,7 +115,7 @@ fn message(bytes: &[u8], look: &Look<'_>, facts: &mut Facts) -> Option<f32> {
     for _ in 0..questions.min(MAX_RECORDS) {
         match walk.question() {
             Some((name, _)) => names.push(name),
-            None if look.whole || look.tcp() => return None,
+            None if look.whole => return None,
             None => break,
         }
     }
@@ -159,7 +160,7 @@ fn weigh(walk: &Message<'_>, look: &Look<'_>, counts: [u16; 4], records: u32) ->
         (true, true) => (look.port(53) || look.port(5353) || look.port(5355)).then_some(0.85),
         (true, false) if total > u32::from(MAX_RECORDS) => Some(0.95),
         (true, false) => (look.port(53) || look.port(5353) || look.port(5355)).then_some(0.85),
-        (false, _) if !look.whole || look.tcp() => Some(0.9),
+        (false, _) if !look.whole && questions == 1 => Some(0.85),
         (false, _) => (look.port(53) && questions > 0).then_some(0.8),
     }
 }

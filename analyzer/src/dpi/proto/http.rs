@@ -211,14 +211,14 @@ fn becomes(request: &Message<'_>, response: &Message<'_>, answered: bool) -> Opt
     let (asked, told) = (request.body_at?, response.body_at?);
     let (here, there) = if answered { (told, asked) } else { (asked, told) };
     if request.method == b"CONNECT" {
-        return (response.status / 100 == 2).then_some(Answer::Inside { here, there, name: "http-proxy" });
+        return (response.status / 100 == 2).then_some(Answer::Inside { here, there, name: "http-proxy", stays: true });
     }
     if response.status != 101 {
         return None;
     }
     Some(match response.value_has(b"upgrade", b"websocket") {
         true => Answer::Certain("websocket", 1.0),
-        false => Answer::Inside { here, there, name: "http" },
+        false => Answer::Inside { here, there, name: "http", stays: false },
     })
 }
 
@@ -393,7 +393,8 @@ mod tests {
                 (false, ssh),
             ],
         );
-        assert_eq!(label.named.unwrap().name, "ssh");
+        assert_eq!(label.named.unwrap().name, "http-proxy");
+        assert!(label.attrs.unwrap().contains(&("inside", "ssh".to_owned())));
         assert_eq!(label.host_name.as_deref(), Some("a.example"));
     }
 

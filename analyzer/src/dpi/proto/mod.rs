@@ -1,28 +1,102 @@
 //! The registry: one file per protocol or small family, one line in [`ALL`]. Where two could claim the same bytes, the
 //! stricter stands first.
 
+mod aaa;
+mod benchmark;
+mod dhcp;
+mod discovery;
 mod dns;
+mod dtls;
 mod http;
+mod http2;
+mod industry;
+mod internet;
 mod ip;
+mod iscsi;
+mod iwarp;
+mod kerberos;
+mod keyvalue;
+mod ldap;
+mod mail;
+mod mpi;
+mod netbios;
+mod ntp;
 mod nvme_tcp;
+mod ptp;
+mod queue;
+mod routing;
+mod rpc;
+mod scheduler;
+mod sctp;
+mod smb;
+mod snmp;
+mod sql;
 mod ssh;
+mod storage;
+mod stun;
 mod sunrpc;
+mod syslog;
+mod telemetry;
+mod terminal;
+mod tftp;
 mod tls;
+mod torch;
+mod tunnel;
+mod ucx;
+mod voice;
 
 use super::protocol::Protocol;
 
+#[cfg(test)]
+mod any_bytes_test;
 #[cfg(test)]
 pub mod testing;
 
 /// Every protocol, in the order in which they are asked.
 pub const ALL: &[&[Protocol]] = &[
     ip::PROTOCOLS,
+    sctp::PROTOCOLS,
     tls::PROTOCOLS,
     http::PROTOCOLS,
+    http2::PROTOCOLS,
+    dtls::PROTOCOLS,
     ssh::PROTOCOLS,
+    smb::PROTOCOLS,
+    stun::PROTOCOLS,
     sunrpc::PROTOCOLS,
+    discovery::PROTOCOLS,
+    voice::PROTOCOLS,
+    iwarp::PROTOCOLS,
+    routing::PROTOCOLS,
+    torch::PROTOCOLS,
+    mpi::PROTOCOLS,
+    scheduler::PROTOCOLS,
+    storage::PROTOCOLS,
+    iscsi::PROTOCOLS,
+    sql::PROTOCOLS,
+    queue::PROTOCOLS,
+    keyvalue::PROTOCOLS,
+    tunnel::PROTOCOLS,
+    rpc::PROTOCOLS,
+    terminal::PROTOCOLS,
+    mail::PROTOCOLS,
+    telemetry::PROTOCOLS,
+    industry::PROTOCOLS,
+    internet::PROTOCOLS,
+    netbios::PROTOCOLS,
+    dhcp::PROTOCOLS,
+    ntp::PROTOCOLS,
+    ptp::PROTOCOLS,
+    snmp::PROTOCOLS,
+    ldap::PROTOCOLS,
+    kerberos::PROTOCOLS,
+    aaa::PROTOCOLS,
+    tftp::PROTOCOLS,
+    syslog::PROTOCOLS,
     dns::PROTOCOLS,
     nvme_tcp::PROTOCOLS,
+    benchmark::PROTOCOLS,
+    ucx::PROTOCOLS,
 ];
 
 /// The protocols one by one.

@@ -1,0 +1,4 @@
+//! HTTP/2 below its messages: header compression.
+
+pub mod hpack;
+mod huffman;

@@ -1,0 +1,216 @@
+//! HTTP/2 in the clear, and gRPC over it (RFC 9113, gRPC over HTTP2).
+
+use crate::dpi::bytes::Bytes;
+use crate::dpi::facts::Facts;
+use crate::dpi::h2::hpack::{Decoder, Header};
+use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
+
+/// Registry entry.
+pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
+    "http2",
+    "HTTP/2 in the clear, and gRPC",
+    Group::Rpc,
+    Over::TCP,
+    &[50051, 2379, 2380],
+    "RFC 9113, RFC 7541, gRPC over HTTP2",
+    probe,
+)
+.also(&["grpc"])];
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+
+/// A frame's head: length, type, flags, stream.
+#[derive(Clone, Copy)]
+struct Frame {
+    len: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+/// A head whose fields agree with its type (RFC 9113 6).
+fn frame(bytes: &[u8]) -> Option<Frame> {
+    let (len, kind, flags, stream) = (bytes.be24(0)? as usize, bytes.u8(3)?, bytes.u8(4)?, bytes.be32(5)?);
+    let fits = stream >> 31 == 0
+        && match kind {
+            DATA => stream != 0 && flags & !0x09 == 0,
+            HEADERS => stream != 0 && flags & !0x2d == 0 && len > 0,
+            2 => stream != 0 && len == 5,
+            3 => stream != 0 && len == 4,
+            SETTINGS => stream == 0 && flags & !1 == 0 && len % 6 == 0 && (flags == 0 || len == 0),
+            6 => stream == 0 && len == 8 && flags & !1 == 0,
+            7 => stream == 0 && len >= 8,
+            8 => len == 4,
+            9 => stream != 0 && flags & !4 == 0,
+            _ => false,
+        };
+    (fits && len <= 1 << 20).then_some(Frame { len, kind, flags, stream })
+}
+
+/// What a walk over frames found.
+#[derive(Default)]
+struct Walk {
+    frames: usize,
+    grpc: bool,
+    requested: bool,
+    settings: bool,
+    whole: bool,
+    headers: Vec<Header>,
+    broken: bool,
+}
+
+fn walk(bytes: &[u8]) -> Walk {
+    let mut found = Walk { whole: true, ..Walk::default() };
+    let mut decoder = Decoder::default();
+    let mut at = 0;
+    while at + 9 <= bytes.len() && found.frames < 64 {
+        let Some(frame) = frame(bytes.from(at)) else {
+            found.broken = true;
+            break;
+        };
+        let body = bytes.from(at + 9).first_of(frame.len);
+        found.whole = body.len() == frame.len;
+        match frame.kind {
+            HEADERS => found.headers.extend(decoder.block(fragment(body, frame.flags))),
+            SETTINGS => found.settings = true,
+            DATA if message(body, frame.len) => found.grpc = true,
+            _ => {}
+        }
+        found.requested |= frame.kind == HEADERS && frame.stream % 2 == 1;
+        found.frames += 1;
+        at += 9 + frame.len;
+    }
+    found.grpc |= found.headers.iter().any(is_grpc);
+    found
+}
+
+/// A header block without padding and priority.
+fn fragment(body: &[u8], flags: u8) -> &[u8] {
+    let padding = if flags & 8 != 0 { 1 } else { 0 };
+    let priority = if flags & 0x20 != 0 { 5 } else { 0 };
+    body.from(padding + priority)
+}
+
+/// A gRPC message fills its frame: uncompressed or compressed, its length.
+fn message(body: &[u8], len: usize) -> bool {
+    body.u8(0).is_some_and(|c| c <= 1) && body.be32(1).is_some_and(|l| l as usize + 5 == len)
+}
+
+fn is_grpc((name, value): &Header) -> bool {
+    match name.as_slice() {
+        b"content-type" => value.starts_with(b"application/grpc"),
+        b"te" => false,
+        _ => name.starts_with(b"grpc-"),
+    }
+}
+
+fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
+    let here = look.here;
+    if here.len() < PREFACE.len() && PREFACE.starts_with(here) {
+        return Answer::Unsure;
+    }
+    let preface = here.starts_with(PREFACE);
+    let found = walk(if preface { here.from(PREFACE.len()) } else { here });
+    tell(&found.headers, facts);
+    if preface {
+        return opened(&found);
+    }
+    if found.frames == 0 || found.broken && found.frames < 2 {
+        let begun = here.len() < 9
+            && look.from_start
+            && here.be24(0).is_none_or(|l| l < 1024)
+            && here.u8(3).is_none_or(|k| k == SETTINGS);
+        return if begun { Answer::Unsure } else { Answer::NotForUs };
+    }
+    if look.from_start {
+        // A server opens by SETTINGS.
+        return match found.settings && here.u8(3) == Some(SETTINGS) {
+            true if found.grpc => Answer::Certain("grpc", 0.97),
+            true => Answer::SoFar("http2", if look.there.starts_with(PREFACE) { 1.0 } else { 0.9 }),
+            false => Answer::NotForUs,
+        };
+    }
+    middle(&found)
+}
+
+fn opened(found: &Walk) -> Answer {
+    match (found.grpc, found.requested && !found.headers.is_empty()) {
+        (true, _) => Answer::Certain("grpc", 1.0),
+        (_, true) if found.headers.iter().any(|(n, _)| n == b":path") => Answer::Certain("http2", 1.0),
+        _ => Answer::SoFar("http2", 1.0),
+    }
+}
+
+/// Frames in the middle of a connection: two that follow on each other, or one whose content speaks.
+fn middle(found: &Walk) -> Answer {
+    let name: Name = if found.grpc { "grpc" } else { "http2" };
+    let known = found.headers.iter().any(|(n, _)| n.starts_with(b":") || n == b"content-type");
+    match found.frames {
+        2.. if found.whole && !found.broken => by(name, 0.93),
+        _ if known || found.grpc && found.whole => by(name, 0.85),
+        1 if found.whole && !found.broken => by(name, 0.75),
+        2.. => by(name, 0.75),
+        _ => Answer::NotForUs,
+    }
+}
+
+/// The name may still become more specific.
+fn by(name: Name, confidence: f32) -> Answer {
+    if name == "grpc" { Answer::Certain(name, confidence) } else { Answer::SoFar(name, confidence) }
+}
+
+fn tell(headers: &[Header], facts: &mut Facts) {
+    for (name, value) in headers {
+        match name.as_slice() {
+            b":authority" => facts.host(value),
+            b":path" => facts.set("path", value),
+            b":method" => facts.set("method", value),
+            b":status" => facts.set("status", value),
+            b"user-agent" => facts.set("user_agent", value),
+            b"server" => facts.set("server", value),
+            b"content-type" => facts.set("content_type", value),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dpi::proto::testing::{feed, feed_mid, named};
+
+    fn frame_of(kind: u8, flags: u8, stream: u8, body: &[u8]) -> Vec<u8> {
+        [&[0, 0, body.len() as u8, kind, flags, 0, 0, 0, stream][..], body].concat()
+    }
+
+    /// POST, http, a literal path and content type without indexing.
+    fn request(content_type: &[u8]) -> Vec<u8> {
+        let mut block = vec![0x83, 0x86, 0x04, 13];
+        block.extend(b"/pkg.Svc/Call");
+        block.extend([0x0f, 0x10, content_type.len() as u8]);
+        block.extend(content_type);
+        frame_of(HEADERS, 4, 1, &block)
+    }
+
+    #[test]
+    fn grpc_by_its_content_type() {
+        let open = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"application/grpc")].concat();
+        let label = feed(Over::TCP, 9, 1, &[(true, &open)]);
+        assert_eq!(label.named.unwrap().name, "grpc");
+        assert!(label.attrs.unwrap().contains(&("path", "/pkg.Svc/Call".to_owned())));
+        let other = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"text/html")].concat();
+        assert_eq!(named(Over::TCP, 9, 1, &other), Some("http2"));
+    }
+
+    #[test]
+    fn the_middle_of_a_connection() {
+        let data = frame_of(DATA, 0, 1, &[0, 0, 0, 0, 3, 1, 2, 3]);
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &data)]).named.unwrap().name, "grpc");
+        let ping = [frame_of(6, 0, 0, &[0; 8]), frame_of(8, 0, 0, &[0, 0, 1, 0])].concat();
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &ping)]).named.unwrap().name, "http2");
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &[0; 40])]).named, None);
+    }
+}
