@@ -87,7 +87,7 @@ const NAMES: [&str; 32] = [
 ];
 
 /// Transport of an opcode.
-pub fn transport(opcode: u8) -> RdmaTransport {
+pub const fn transport(opcode: u8) -> RdmaTransport {
     match opcode >> 5 {
         0 => RdmaTransport::Rc,
         1 => RdmaTransport::Uc,
@@ -100,7 +100,7 @@ pub fn transport(opcode: u8) -> RdmaTransport {
 }
 
 /// Short name of an opcode's transport: `RC`, `UC`, `RD`, `UD`, `XRC`, `CNP`, `OTHER`.
-pub fn transport_name(opcode: u8) -> &'static str {
+pub const fn transport_name(opcode: u8) -> &'static str {
     match transport(opcode) {
         RdmaTransport::Rc => "RC",
         RdmaTransport::Uc => "UC",
@@ -113,10 +113,10 @@ pub fn transport_name(opcode: u8) -> &'static str {
 }
 
 /// Whether the transport has that operation: UC only sends and writes, UD only sends whole messages.
-fn exists(opcode: u8) -> bool {
+const fn exists(opcode: u8) -> bool {
     let low = opcode & 0x1f;
     match transport(opcode) {
-        RdmaTransport::Rc | RdmaTransport::Xrc => !NAMES[usize::from(low)].is_empty(),
+        RdmaTransport::Rc | RdmaTransport::Xrc => !NAMES[low as usize].is_empty(),
         RdmaTransport::Uc => low <= 0x0b,
         RdmaTransport::Rd => low <= 0x14,
         RdmaTransport::Ud => matches!(low, 4 | 5),
@@ -137,7 +137,7 @@ pub fn opcode_name(opcode: u8) -> String {
 }
 
 /// Operation of an opcode.
-pub fn operation(opcode: u8) -> Operation {
+pub const fn operation(opcode: u8) -> Operation {
     if opcode == CNP {
         return Operation::Cnp;
     }
@@ -159,17 +159,17 @@ pub fn operation(opcode: u8) -> Operation {
 }
 
 /// Congestion notification packet.
-pub fn is_cnp(opcode: u8) -> bool {
+pub const fn is_cnp(opcode: u8) -> bool {
     opcode == CNP
 }
 
 /// A requester's packet that carries message payload: sends and writes, on any transport.
-pub fn is_request_data(opcode: u8) -> bool {
+pub const fn is_request_data(opcode: u8) -> bool {
     matches!(operation(opcode), Operation::Send | Operation::Write | Operation::AtomicWrite)
 }
 
 /// A requester's packet: it takes a PSN of the request direction (a read request as many as its response has packets).
-pub fn is_request(opcode: u8) -> bool {
+pub const fn is_request(opcode: u8) -> bool {
     matches!(
         operation(opcode),
         Operation::Send
@@ -182,37 +182,37 @@ pub fn is_request(opcode: u8) -> bool {
 }
 
 /// RDMA read request.
-pub fn is_read_request(opcode: u8) -> bool {
-    operation(opcode) == Operation::ReadRequest
+pub const fn is_read_request(opcode: u8) -> bool {
+    matches!(operation(opcode), Operation::ReadRequest)
 }
 
 /// Compare and swap, fetch and add.
-pub fn is_atomic_request(opcode: u8) -> bool {
-    operation(opcode) == Operation::Atomic
+pub const fn is_atomic_request(opcode: u8) -> bool {
+    matches!(operation(opcode), Operation::Atomic)
 }
 
 /// RDMA read response, in any position.
-pub fn is_read_response(opcode: u8) -> bool {
-    operation(opcode) == Operation::ReadResponse
+pub const fn is_read_response(opcode: u8) -> bool {
+    matches!(operation(opcode), Operation::ReadResponse)
 }
 
 /// Acknowledge (the AETH syndrome tells ACK, NAK and RNR) or atomic acknowledge.
-pub fn is_ack(opcode: u8) -> bool {
+pub const fn is_ack(opcode: u8) -> bool {
     matches!(operation(opcode), Operation::Acknowledge | Operation::AtomicAcknowledge)
 }
 
 /// First or only packet of a message of sends, writes or read responses.
-pub fn starts_message(opcode: u8) -> bool {
+pub const fn starts_message(opcode: u8) -> bool {
     carries_message(opcode)
         && matches!(opcode & 0x1f, 0x00 | 0x04 | 0x05 | 0x06 | 0x0a | 0x0b | 0x0d | 0x10 | 0x17 | 0x1d)
 }
 
 /// Last or only packet of a message of sends, writes or read responses.
-pub fn ends_message(opcode: u8) -> bool {
+pub const fn ends_message(opcode: u8) -> bool {
     carries_message(opcode) && matches!(opcode & 0x1f, 0x02..=0x05 | 0x08..=0x0b | 0x0f | 0x10 | 0x16 | 0x17 | 0x1d)
 }
 
-fn carries_message(opcode: u8) -> bool {
+const fn carries_message(opcode: u8) -> bool {
     is_request_data(opcode) || is_read_response(opcode)
 }
 

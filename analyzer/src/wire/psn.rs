@@ -7,6 +7,9 @@ pub struct Psn(u32);
 const PSN_MASK: u32 = 0x00ff_ffff;
 
 impl Psn {
+    /// The first number.
+    pub const ZERO: Self = Self(0);
+
     /// From the low 24 bits.
     pub fn new(value: u32) -> Self {
         Self(value & PSN_MASK)

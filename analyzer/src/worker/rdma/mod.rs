@@ -1,0 +1,188 @@
+//! One direction of an RDMA conversation: PSNs, messages, NAKs, timeouts, round trips (IBTA vol 1, 9.7).
+//!
+//! Two PSN spaces share a direction: this side's requests, and its responses to the other side's reads, which echo the
+//! other side's PSNs.
+
+mod answers;
+mod delta;
+mod facts;
+mod recent;
+mod requests;
+mod role;
+mod space;
+
+#[cfg(test)]
+mod tests;
+
+use crate::packet::{Bth, Packet};
+use crate::tick::Sign;
+use crate::wire::{Psn, transport_name};
+
+pub(super) use delta::RdmaDelta;
+pub(super) use facts::Facts;
+pub(super) use recent::{NO_LINK, Sight};
+pub(super) use role::{Op, Role, op};
+
+use recent::Recent;
+use requests::Rounds;
+use space::PsnSpace;
+
+/// BTH opcode of a congestion notification packet (IBTA A17.9.3).
+pub(super) const CNP: u8 = 0x81;
+
+/// Requests that wait for their acknowledgement.
+const OUTSTANDING: usize = 32;
+
+/// What is known of the other direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Peer {
+    /// Largest payload of its packets that are not the last of their message: the path MTU; 0 while unknown.
+    pub pmtu: u32,
+    /// When it last acknowledged or responded.
+    pub answered_ns: u64,
+    /// It has been found.
+    pub known: bool,
+}
+
+/// What the packet turned out to be, for flow and link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// A copy of one counted before.
+    pub copy: bool,
+    /// A copy on a link that showed the packet before: the mirror doubled it, the link did not carry it twice.
+    pub doubled: bool,
+    /// What it adds to transport counters.
+    pub facts: Facts,
+    /// PSNs that the sender went back, at the start of a retransmission.
+    pub rewound: u32,
+    /// A read request sent again: the responses from its PSN on did not arrive.
+    pub reads_again: bool,
+}
+
+impl Seen {
+    /// Repeated by its sender.
+    pub fn repeat(&self) -> bool {
+        self.facts.has(Facts::REPEAT)
+    }
+}
+
+/// State of one direction.
+#[derive(Debug)]
+pub(super) struct Rdma {
+    pub transport: &'static str,
+    pub delta: RdmaDelta,
+    pub peer: Option<u32>,
+    pub paired_by: &'static str,
+    /// A candidate for pairing that matched once.
+    pub suspect: Option<u32>,
+    /// Attempts to find the peer by PSN so far.
+    pub attempts: u32,
+    requests: PsnSpace,
+    responses: PsnSpace,
+    rounds: Rounds,
+    recent: Recent,
+    recent_answers: Recent,
+    outstanding: Vec<(Psn, u64)>,
+    /// PSN asked for again by the receiver and not yet repeated.
+    asked: Option<Psn>,
+    answered_ns: u64,
+    open_message_bytes: u64,
+    pmtu: u32,
+}
+
+impl Rdma {
+    pub fn new(opcode: u8) -> Self {
+        Self {
+            transport: transport_name(opcode),
+            delta: RdmaDelta::default(),
+            peer: None,
+            paired_by: "none",
+            suspect: None,
+            attempts: 0,
+            requests: PsnSpace::default(),
+            responses: PsnSpace::default(),
+            rounds: Rounds::default(),
+            recent: Recent::default(),
+            recent_answers: Recent::default(),
+            outstanding: Vec::new(),
+            asked: None,
+            answered_ns: 0,
+            open_message_bytes: 0,
+            pmtu: 0,
+        }
+    }
+
+    /// This direction as the other one sees it.
+    pub fn as_peer(&self) -> Peer {
+        Peer { pmtu: self.pmtu, answered_ns: self.answered_ns, known: true }
+    }
+
+    /// Takes a packet of this direction; `peer` is asked only where the other direction matters.
+    pub fn take(&mut self, packet: &Packet<'_>, bth: &Bth, sight: Sight, peer: impl FnOnce() -> Peer) -> Seen {
+        let op = op(bth.opcode);
+        self.delta.opcode(bth.opcode);
+        let seen = match op.role {
+            Role::Request => self.request(packet, bth, op, &sight, peer),
+            Role::ReadRequest => self.read_request(packet, bth, op, &sight, peer()),
+            Role::Response => self.response(packet, bth, op, &sight, peer),
+            Role::Ack => self.acknowledge(bth, &sight, peer),
+            Role::Cnp => self.notification(bth, &sight),
+            Role::Other => self.datagram(packet, op),
+        };
+        self.delta.counters.book(seen.facts_counted(), packet.payload_len);
+        seen
+    }
+
+    fn notification(&mut self, bth: &Bth, sight: &Sight) -> Seen {
+        if self.transport == "CNP" {
+            // Notifications have no PSN of their own: those of one sender differ in their IP identification.
+            let slot = Psn::new(u32::from(sight.ip_id));
+            if let Some(copied) = self.recent_answers.copied(slot, sight, false, false) {
+                return Seen { copy: true, doubled: copied.doubled, ..Seen::default() };
+            }
+            self.recent_answers.note(slot, sight, false, false);
+        }
+        self.delta.cnp_packets += 1;
+        self.delta.sign(sight.at_ns, bth.psn, Sign::Cnp);
+        Seen::default()
+    }
+
+    fn datagram(&mut self, packet: &Packet<'_>, op: Op) -> Seen {
+        if op.last {
+            self.delta.messages += 1;
+            self.delta.message_bytes += u64::from(packet.payload_len);
+        }
+        Seen { facts: Facts::DATA, ..Seen::default() }
+    }
+
+    /// Payload that was not seen before.
+    fn new_payload(&mut self, bytes: u32, last: bool) {
+        self.open_message_bytes += u64::from(bytes);
+        if last {
+            self.delta.messages += 1;
+            self.delta.message_bytes += std::mem::take(&mut self.open_message_bytes);
+        } else {
+            self.pmtu = self.pmtu.max(bytes);
+        }
+    }
+
+    /// A packet whose ICRC is wrong: counted by what it claims to be, and not believed.
+    pub fn damaged(&mut self, bth: &Bth, at_ns: u64) -> Facts {
+        self.delta.opcode(bth.opcode);
+        self.delta.sign(at_ns, bth.psn, Sign::IcrcBad);
+        self.delta.counters.book(Facts::ICRC_BAD, 0);
+        Facts::ICRC_BAD
+    }
+
+    /// A packet whose ICRC is right.
+    pub fn sound(&mut self) {
+        self.delta.counters.book(Facts::ICRC_OK, 0);
+    }
+}
+
+impl Seen {
+    /// A copy adds nothing to its queue pair.
+    fn facts_counted(&self) -> Facts {
+        if self.copy { Facts::default() } else { self.facts }
+    }
+}
