@@ -256,6 +256,8 @@ pub struct LinkRoce {
     pub lost_before_tap: u64,
     /// Lost after the tap.
     pub lost_after_tap: u64,
+    /// Doubled by the network.
+    pub duplicated: u64,
 }
 
 /// Peak rates with their bins.

@@ -73,6 +73,8 @@ pub struct RoceCounters {
     pub lost_before_tap: u64,
     /// Packets seen here and asked for again: lost between this tap and the receiver.
     pub lost_after_tap: u64,
+    /// Packets that came twice on one link and were answered twice: doubled by the network, not by the mirror.
+    pub duplicated: u64,
 }
 
 /// What one link did in one tick.
@@ -450,24 +452,4 @@ pub struct Tick {
     pub messages: Vec<Message>,
     /// Records of messages left out because the list was full.
     pub messages_left_out: u64,
-}
-
-impl RoceCounters {
-    /// Adds what `after` counts more than `before`.
-    pub fn add_difference(&mut self, before: &Self, after: &Self) {
-        self.data_packets += after.data_packets - before.data_packets;
-        self.retransmitted += after.retransmitted - before.retransmitted;
-        self.retransmitted_bytes += after.retransmitted_bytes - before.retransmitted_bytes;
-        self.useful_bytes += after.useful_bytes - before.useful_bytes;
-        self.nak_sequence += after.nak_sequence - before.nak_sequence;
-        self.nak_other += after.nak_other - before.nak_other;
-        self.rnr += after.rnr - before.rnr;
-        self.timeouts += after.timeouts - before.timeouts;
-        self.psn_gaps += after.psn_gaps - before.psn_gaps;
-        self.inversions += after.inversions - before.inversions;
-        self.icrc_checked += after.icrc_checked - before.icrc_checked;
-        self.icrc_bad += after.icrc_bad - before.icrc_bad;
-        self.lost_before_tap += after.lost_before_tap - before.lost_before_tap;
-        self.lost_after_tap += after.lost_after_tap - before.lost_after_tap;
-    }
 }

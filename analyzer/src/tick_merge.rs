@@ -34,6 +34,7 @@ impl RoceCounters {
         self.icrc_bad += other.icrc_bad;
         self.lost_before_tap += other.lost_before_tap;
         self.lost_after_tap += other.lost_after_tap;
+        self.duplicated += other.duplicated;
     }
 }
 

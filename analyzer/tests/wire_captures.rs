@@ -4,68 +4,16 @@
 #![allow(clippy::print_stderr)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use analyzer::packet::{MirrorKind, Packet, RdmaCarrier, Transport};
 use analyzer::wire::{Decoder, Refusal, TapFormat, icrc_ok, opcode_name};
 use capture::LinkType;
 use serde_json::Value;
-
-/// The shared captures, or a loud line that the test did not run.
-fn shared(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("FABRICSCOPE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let path = root.join("captures").join(folder);
-    if path.exists() {
-        return Some(path);
-    }
-    if std::env::var("FABRICSCOPE_REQUIRE_ALL").is_ok_and(|v| v == "1") {
-        panic!("{} is missing", path.display());
-    }
-    eprintln!("SKIPPED: {} is missing; set FABRICSCOPE_SHARED", path.display());
-    None
-}
-
-/// A classic pcap file in memory, read here independently of the capture room.
-struct Pcap {
-    bytes: Vec<u8>,
-}
-
-struct Record<'a> {
-    bytes: &'a [u8],
-    wire_len: u32,
-}
-
-impl Pcap {
-    fn open(path: &Path) -> Self {
-        let raw = std::fs::read(path).unwrap();
-        let bytes =
-            if raw.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) { zstd::decode_all(raw.as_slice()).unwrap() } else { raw };
-        assert!(matches!(le32(&bytes, 0), 0xa1b2_3c4d | 0xa1b2_c3d4), "little-endian pcap");
-        Self { bytes }
-    }
-
-    fn link_type(&self) -> LinkType {
-        LinkType::from_number(le32(&self.bytes, 20) as u16)
-    }
-
-    fn records(&self) -> Vec<Record<'_>> {
-        let mut records = Vec::new();
-        let mut at = 24;
-        while at + 16 <= self.bytes.len() {
-            let captured = le32(&self.bytes, at + 8) as usize;
-            records
-                .push(Record { bytes: &self.bytes[at + 16..at + 16 + captured], wire_len: le32(&self.bytes, at + 12) });
-            at += 16 + captured;
-        }
-        records
-    }
-}
-
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
-}
+use support::{Pcap, Record, shared};
 
 fn decode<'a>(link_type: LinkType, rspan: bool, record: &Record<'a>) -> Result<Packet<'a>, Refusal> {
     Decoder::default().decode(link_type, TapFormat { rspan }, record.bytes, record.wire_len)

@@ -95,6 +95,7 @@ pub(crate) fn add_roce(sum: &mut RoceCounters, more: &RoceCounters) {
     sum.icrc_bad += more.icrc_bad;
     sum.lost_before_tap += more.lost_before_tap;
     sum.lost_after_tap += more.lost_after_tap;
+    sum.duplicated += more.duplicated;
 }
 
 /// Beyond its ticks, what a link's row says.
@@ -163,6 +164,7 @@ fn roce(c: &RoceCounters, packets: u64) -> LinkRoce {
         icrc_bad: c.icrc_bad,
         lost_before_tap: c.lost_before_tap,
         lost_after_tap: c.lost_after_tap,
+        duplicated: c.duplicated,
     }
 }
 

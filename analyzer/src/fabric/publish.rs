@@ -60,7 +60,7 @@ pub fn links(totals: &Totals) -> Vec<Link> {
         .zip(&totals.links)
         .map(|(info, total)| Link {
             rtt_ns: total.rtt.quantiles(),
-            pfc: pfc(&total.sum, seeing.contains(&(info.tap.as_str(), info.mirror))),
+            pfc: pfc(&total.sum, seeing.contains(&(info.tap.as_str(), info.mirror)), info.speed_bps),
             flows: flows.get(&info.link).copied().unwrap_or(0),
             ..link(info, &total.sum)
         })
@@ -100,11 +100,12 @@ fn taps_with_pfc(totals: &Totals) -> BTreeSet<(&str, MirrorKey)> {
     pairs.filter(|(_, t)| t.sum.pfc_frames > 0).map(|(i, _)| (i.tap.as_str(), i.mirror)).collect()
 }
 
-fn pfc(sum: &LinkTick, visible: bool) -> Pfc {
+/// Quanta are bit times: without the link's speed the time that they hold is not known.
+fn pfc(sum: &LinkTick, visible: bool, speed_bps: Option<u64>) -> Pfc {
     Pfc {
         visible: if visible { "yes" } else { "unknown" }.to_owned(),
         frames: sum.pfc_frames,
-        paused_ns: visible.then_some(sum.paused_ns),
+        paused_ns: (visible && speed_bps.is_some()).then_some(sum.paused_ns),
     }
 }
 
@@ -131,6 +132,7 @@ fn roce(sum: &LinkTick) -> Option<LinkRoce> {
         icrc_bad: c.icrc_bad,
         lost_before_tap: c.lost_before_tap,
         lost_after_tap: c.lost_after_tap,
+        duplicated: c.duplicated,
     })
 }
 

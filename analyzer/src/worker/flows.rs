@@ -7,9 +7,10 @@ use foldhash::fast::FixedState;
 use super::messages::Messages;
 use super::rdma::Rdma;
 use super::tcp::TcpState;
+use super::views::Views;
 use crate::packet::Addr;
 use crate::sketch::Sketch;
-use crate::tick::{FlowKey, LinkId};
+use crate::tick::FlowKey;
 
 /// What a flow did since the last tick.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +30,8 @@ pub(super) struct Flow {
     pub key: FlowKey,
     pub sport: u16,
     pub vlan: Option<u16>,
-    /// Link of its present view; `None` while no link is known.
-    pub link: Option<LinkId>,
-    /// When it was last seen on that link.
-    pub link_last_ns: u64,
+    /// Links that show it.
+    pub views: Views,
     pub last_ns: u64,
     pub delta: FlowDelta,
     pub touched: bool,
@@ -57,8 +56,7 @@ impl Flow {
             key,
             sport: key.sport,
             vlan: None,
-            link: None,
-            link_last_ns: 0,
+            views: Views::default(),
             last_ns: 0,
             delta: FlowDelta::default(),
             touched: false,
@@ -154,8 +152,27 @@ impl Flows {
             if let Some(list) = self.qps.get_mut(&(old.key.src, old.key.dst)) {
                 list.retain(|&p| p != place as u32);
             }
+            self.part(&old);
         }
         place as u32
+    }
+
+    /// The other direction of one that is gone has no peer any more.
+    fn part(&mut self, gone: &Flow) {
+        let peer = gone.rdma.as_ref().and_then(|r| r.peer).and_then(|peer| self.get(peer));
+        if let Some(rdma) = peer.and_then(|f| f.rdma.as_mut()) {
+            rdma.peer = None;
+        }
+    }
+
+    /// Joins the two directions of a conversation.
+    pub fn pair(&mut self, one: u32, other: u32, by: &'static str) {
+        for (place, peer) in [(one, other), (other, one)] {
+            if let Some(rdma) = self.get(place).and_then(|f| f.rdma.as_mut()) {
+                rdma.peer = Some(peer);
+                rdma.paired_by = by;
+            }
+        }
     }
 
     /// Queue-pair directions from one host to another.

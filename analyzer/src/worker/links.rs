@@ -114,7 +114,7 @@ impl Links {
 
     fn by_hosts(&mut self, packet: &Packet<'_>, tap: &str) -> On {
         if packet.ip.is_none() && !matches!(packet.transport, Transport::Rdma(_) | Transport::Arp(_)) {
-            return On::default();
+            return On { first: self.by_known_mac(packet, tap), second: None };
         }
         let first = self.host_link(Origin::HostSends, packet.src, tap);
         if let (Some(mac), true) = (packet.src_mac, first.is_some() && self.host_of_mac.len() < CAPACITY) {
@@ -125,6 +125,12 @@ impl Links {
             None => On { first: second, second: None },
             _ => On { first, second },
         }
+    }
+
+    /// A frame without network addresses, as PFC, from a host that others named.
+    fn by_known_mac(&mut self, packet: &Packet<'_>, tap: &str) -> Option<LinkId> {
+        let host = packet.src_mac.and_then(|mac| self.host_of_mac.get(&mac).copied())?;
+        self.host_link(Origin::HostSends, host, tap)
     }
 
     fn host_link(&mut self, origin: fn(Addr) -> Origin, host: Addr, tap: &str) -> Option<LinkId> {

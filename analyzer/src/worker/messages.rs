@@ -2,9 +2,9 @@
 //! (IBTA vol 1, 9.4 and 9.7.5). Needs headers only: works on cut frames, on one direction alone, and when the mirror
 //! loses packets, because PSNs count what is missing.
 
-use super::psn_track::{PSN_MASK, psn_distance};
 use crate::packet::{Bth, Packet};
 use crate::tick::{Message, MessageKind, QpKey};
+use crate::wire::Psn;
 
 /// Messages recorded apart per direction and tick; beyond it neighbours are joined into one record.
 const APART: u32 = 256;
@@ -212,10 +212,13 @@ impl Stream {
         at_ns: u64,
         pmtu: u32,
     ) -> (Option<Message>, Option<Message>) {
-        let before =
-            if part.first { self.open.take().map(|o| o.close(bth.psn.wrapping_sub(1) & PSN_MASK, pmtu)) } else { None };
+        let before = if part.first {
+            self.open.take().map(|o| o.close(Psn::new(bth.psn.wrapping_sub(1)).get(), pmtu))
+        } else {
+            None
+        };
         let missing = self.next.map_or(0, |next| psn_distance(bth.psn, next).max(0) as u64);
-        self.next = Some(bth.psn.wrapping_add(1) & PSN_MASK);
+        self.next = Some(Psn::new(bth.psn).plus(1).get());
         let fresh = Open {
             start_ns: at_ns,
             last_ns: at_ns,
@@ -235,6 +238,10 @@ impl Stream {
         let now = if part.last { self.open.take().map(|o| o.close(bth.psn, pmtu)) } else { None };
         (before, now)
     }
+}
+
+fn psn_distance(psn: u32, earlier: u32) -> i32 {
+    Psn::new(psn).distance(Psn::new(earlier))
 }
 
 impl Open {

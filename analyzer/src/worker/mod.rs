@@ -1,16 +1,17 @@
 //! One worker: frames in, ticks out. Single-threaded; several workers' ticks merge.
 
+mod conversation;
 mod flows;
 mod links;
 mod messages;
 mod meter;
 mod naming;
-mod psn_track;
 mod rdma;
 mod slots;
 mod taps;
 mod tcp;
 mod turn;
+mod views;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::wire::{Decoder, Refusal, TapFormat};
 use flows::{Flow, Flows};
 use links::Links;
 use messages::MessageLog;
+use rdma::Connections;
 use taps::Taps;
 
 /// What is known of an interface's mirror beyond its frames.
@@ -81,6 +83,7 @@ pub struct Worker {
     dpi: Inspector,
     taps: Taps,
     messages: MessageLog,
+    connections: Connections,
     capture: CaptureTick,
     refused: [u64; Refusal::ALL.len()],
     moves: Vec<Move>,
@@ -103,6 +106,7 @@ impl Worker {
             ports: Vec::new(),
             taps: Taps::default(),
             messages: MessageLog::default(),
+            connections: Connections::default(),
             capture: CaptureTick::default(),
             refused: [0; Refusal::ALL.len()],
             moves: Vec::new(),
@@ -228,11 +232,7 @@ impl Worker {
         touched.sort_unstable();
         let (mut flows, mut qps) = (Vec::with_capacity(touched.len()), Vec::new());
         for place in touched {
-            let src_qp = self
-                .flows
-                .peek(place)
-                .and_then(|f| f.rdma.as_ref()?.peer)
-                .and_then(|peer| self.flows.peek(peer).and_then(|f| f.key.dst_qp));
+            let src_qp = self.src_qp(place);
             if let Some(flow) = self.flows.get(place) {
                 let (flow_tick, qp_tick) = tick_of(flow, src_qp);
                 flows.push(flow_tick);
@@ -243,12 +243,20 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// The sender's queue pair, as connection management named it or as the other direction shows it.
+    fn src_qp(&self, place: u32) -> Option<u32> {
+        let rdma = self.flows.peek(place)?.rdma.as_ref()?;
+        rdma.src_qp.or_else(|| self.flows.peek(rdma.peer?)?.key.dst_qp)
+    }
+}
+
 /// What a flow did since the last tick, as a flow and, for RDMA, as a queue pair.
 fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
     flow.touched = false;
     let delta = std::mem::take(&mut flow.delta);
     let rtt = flow.rtt.take();
-    let link = flow.link.unwrap_or(LinkId(u32::MAX));
+    let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
     let qp = flow.rdma.as_mut().map(|rdma| {
         let d = std::mem::take(&mut rdma.delta);
         QpTick {

@@ -1,7 +1,7 @@
 //! A flow's name: payload inspection while the label is open, and its label written into both directions.
 
 use super::Worker;
-use super::turn::reversed;
+use super::conversation::reversed;
 use crate::dpi::Label;
 use crate::packet::Packet;
 

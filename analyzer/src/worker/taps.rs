@@ -8,11 +8,19 @@ use foldhash::fast::FixedState;
 use crate::packet::{Addr, Mirror, MirrorKey};
 use crate::tick::TapTick;
 
-/// A sequence counter and how often it was continuous: switches count per session or per tunnel, and which one shows by itself.
+/// A sequence counter and how often it was continuous.
 #[derive(Debug, Default)]
 struct Counter {
     last: Option<u32>,
     continuous: u64,
+}
+
+/// Sessions between the same two ends. Switches count per session or over all of them, and which one shows by itself:
+/// of the same frames, the right count is continuous more often.
+#[derive(Debug, Default)]
+struct Tunnel {
+    all: Counter,
+    sessions_continuous: u64,
 }
 
 /// A jump longer than this is a restart of the counter, not a loss.
@@ -46,7 +54,7 @@ struct Delta {
 #[derive(Debug, Default)]
 pub(super) struct Taps {
     sessions: HashMap<(u16, MirrorKey), Counter, FixedState>,
-    tunnels: HashMap<(u16, Option<Addr>), Counter, FixedState>,
+    tunnels: HashMap<(u16, Option<Addr>), Tunnel, FixedState>,
     deltas: BTreeMap<(u16, MirrorKey), Delta>,
 }
 
@@ -76,11 +84,12 @@ impl Taps {
             return 0;
         }
         let session = self.sessions.entry((interface, *key)).or_default();
+        let continuous = session.continuous;
         let by_session = session.step(sequence);
-        let session_continuous = session.continuous;
         let tunnel = self.tunnels.entry((interface, key.source)).or_default();
-        let by_tunnel = tunnel.step(sequence);
-        if tunnel.continuous > session_continuous { by_tunnel } else { by_session }
+        tunnel.sessions_continuous += session.continuous - continuous;
+        let by_tunnel = tunnel.all.step(sequence);
+        if tunnel.all.continuous > tunnel.sessions_continuous { by_tunnel } else { by_session }
     }
 
     /// The capture says that it lost frames.

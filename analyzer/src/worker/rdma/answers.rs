@@ -48,10 +48,11 @@ impl Rdma {
         if let Some(copied) = self.recent_answers.copied(psn, sight, peer().known, facts != Facts::default()) {
             return Seen { copy: true, doubled: copied.doubled, facts, ..Seen::default() };
         }
-        self.recent_answers.note(psn, sight, false, false);
+        self.recent_answers.note(psn, sight, false);
         self.answered_ns = sight.at_ns;
         self.negative(bth, sight.at_ns);
-        Seen { facts, ..Seen::default() }
+        let again = self.acknowledged.replace(psn) == Some(psn);
+        Seen { facts, acknowledged_again: again && facts == Facts::default(), ..Seen::default() }
     }
 
     fn negative(&mut self, bth: &Bth, at_ns: u64) {
@@ -82,6 +83,7 @@ impl Rdma {
         let mut seen = Seen { facts: Facts::DATA, ..Seen::default() };
         if self.responses.is_next(psn) {
             self.responses.step();
+            self.takes_responses.step(psn);
         } else {
             if let Some(copied) = self.recent_answers.copied(psn, sight, peer().known, false) {
                 let facts = if copied.repeat { seen.facts.with(Facts::REPEAT) } else { seen.facts };
@@ -90,7 +92,7 @@ impl Rdma {
             self.response_out_of_order(&mut seen, psn, op, sight);
         }
         self.answered_ns = sight.at_ns;
-        self.recent_answers.note(psn, sight, seen.repeat(), false);
+        self.recent_answers.note(psn, sight, seen.repeat());
         if !seen.repeat() || seen.facts.has(Facts::LOST_BEFORE_TAP) {
             self.new_payload(packet.payload_len, op.last);
         }
@@ -100,6 +102,7 @@ impl Rdma {
     /// The PSNs between two responses belong to requests that are no reads: only within a message is a jump a gap.
     fn response_out_of_order(&mut self, seen: &mut Seen, psn: Psn, op: Op, sight: &Sight) {
         let how = Use { span: 1, slack: 0, may_jump: op.first, id: sight.ip_id };
+        self.takes_responses.pass(psn, how);
         let (fact, sign) = match self.responses.take(psn, how) {
             Order::New => return,
             Order::Gap => (Facts::GAP, Sign::Gap),
@@ -120,22 +123,22 @@ impl Rdma {
         let sent = self.outstanding.iter().find(|(waiting, _)| *waiting == psn).map(|&(_, sent)| sent);
         self.outstanding.retain(|(waiting, _)| waiting.is_after(psn));
         self.rounds.progress();
+        self.takes_requests.acknowledged(psn);
         if self.asked.is_some_and(|asked| psn.distance(asked) >= 0) {
             self.asked = None;
         }
         sent.map(|sent| at_ns.saturating_sub(sent))
     }
 
-    /// The receiver asks for `psn` again. Lost after the tap if it was seen here, in its turn.
+    /// The receiver asks for `psn` again. Lost after the tap if it went by here in its turn.
     pub fn asked_again(&mut self, psn: Psn, at_ns: u64) -> bool {
-        let again = self.asked == Some(psn);
         self.asked = Some(psn);
-        !again && !self.recent.was_late(psn) && self.requests.has_seen(psn) && self.lost_after(psn, at_ns)
+        self.takes_requests.asks(psn) && self.lost_after(psn, at_ns)
     }
 
     /// The other side reads again from `psn` on, having said nothing: an implied NAK (IBTA vol 1, 9.7.5.2.8).
     pub fn read_again(&mut self, psn: Psn, at_ns: u64) -> bool {
-        self.responses.has_seen(psn) && self.lost_after(psn, at_ns)
+        self.takes_responses.asks(psn) && self.lost_after(psn, at_ns)
     }
 
     fn lost_after(&mut self, psn: Psn, at_ns: u64) -> bool {
@@ -144,8 +147,17 @@ impl Rdma {
         true
     }
 
+    /// The receiver acknowledged `psn` twice. If it also came twice here, on one link, then not the mirror doubled it, but the
+    /// network: the receiver answers each of the two (IBTA vol 1, C9-105).
+    pub fn acknowledged_twice(&mut self, psn: Psn) -> bool {
+        let doubled = self.doubled.iter_mut().any(|twice| twice.take_if(|d| *d == psn).is_some());
+        self.delta.counters.duplicated += u64::from(doubled);
+        doubled
+    }
+
     /// The receiver was not ready: what is repeated next is no timeout.
     pub fn not_ready(&mut self, psn: Psn) {
         self.asked = Some(psn);
+        self.takes_requests.asks(psn);
     }
 }

@@ -22,8 +22,7 @@ impl Facts {
     pub const ICRC_BAD: Self = Self(0x400);
 
     /// What a packet is wherever it is seen, and not what happened at the place that showed it first.
-    const OF_THE_PACKET: u16 =
-        Self::DATA.0 | Self::REPEAT.0 | Self::NAK_SEQUENCE.0 | Self::NAK_OTHER.0 | Self::RNR.0;
+    const OF_THE_PACKET: u16 = Self::DATA.0 | Self::REPEAT.0 | Self::NAK_SEQUENCE.0 | Self::NAK_OTHER.0 | Self::RNR.0;
 
     pub fn has(self, fact: Self) -> bool {
         self.0 & fact.0 != 0
@@ -42,11 +41,6 @@ impl Facts {
     #[must_use]
     pub fn of_a_copy(self) -> Self {
         Self(self.0 & Self::OF_THE_PACKET)
-    }
-
-    /// Data in order, and nothing else to say.
-    pub fn is_plain_data(self) -> bool {
-        self == Self::DATA
     }
 }
 

@@ -4,25 +4,28 @@
 //! other side's PSNs.
 
 mod answers;
+mod cm;
 mod delta;
 mod facts;
+mod receiver;
 mod recent;
 mod requests;
 mod role;
+mod services;
 mod space;
-
-#[cfg(test)]
-mod tests;
 
 use crate::packet::{Bth, Packet};
 use crate::tick::Sign;
 use crate::wire::{Psn, transport_name};
 
+pub(super) use answers::{Answer, answer};
+pub(super) use cm::{Connection, Connections};
 pub(super) use delta::RdmaDelta;
 pub(super) use facts::Facts;
 pub(super) use recent::{NO_LINK, Sight};
 pub(super) use role::{Op, Role, op};
 
+use receiver::Receiver;
 use recent::Recent;
 use requests::Rounds;
 use space::PsnSpace;
@@ -32,6 +35,9 @@ pub(super) const CNP: u8 = 0x81;
 
 /// Requests that wait for their acknowledgement.
 const OUTSTANDING: usize = 32;
+
+/// Packets that came twice, remembered until they are acknowledged.
+const DOUBLED: usize = 8;
 
 /// What is known of the other direction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +63,8 @@ pub(super) struct Seen {
     pub rewound: u32,
     /// A read request sent again: the responses from its PSN on did not arrive.
     pub reads_again: bool,
+    /// The same PSN acknowledged once more, in a packet of its own.
+    pub acknowledged_again: bool,
 }
 
 impl Seen {
@@ -72,6 +80,8 @@ pub(super) struct Rdma {
     pub transport: &'static str,
     pub delta: RdmaDelta,
     pub peer: Option<u32>,
+    /// The sender's queue pair, as connection management named it.
+    pub src_qp: Option<u32>,
     pub paired_by: &'static str,
     /// A candidate for pairing that matched once.
     pub suspect: Option<u32>,
@@ -79,12 +89,19 @@ pub(super) struct Rdma {
     pub attempts: u32,
     requests: PsnSpace,
     responses: PsnSpace,
+    /// The other side, taking this side's requests and responses.
+    takes_requests: Receiver,
+    takes_responses: Receiver,
     rounds: Rounds,
     recent: Recent,
     recent_answers: Recent,
     outstanding: Vec<(Psn, u64)>,
     /// PSN asked for again by the receiver and not yet repeated.
     asked: Option<Psn>,
+    /// The newest requests that came twice on one link.
+    doubled: [Option<Psn>; DOUBLED],
+    /// The newest PSN acknowledged.
+    acknowledged: Option<Psn>,
     answered_ns: u64,
     open_message_bytes: u64,
     pmtu: u32,
@@ -96,16 +113,21 @@ impl Rdma {
             transport: transport_name(opcode),
             delta: RdmaDelta::default(),
             peer: None,
+            src_qp: None,
             paired_by: "none",
             suspect: None,
             attempts: 0,
             requests: PsnSpace::default(),
             responses: PsnSpace::default(),
+            takes_requests: Receiver::default(),
+            takes_responses: Receiver::default(),
             rounds: Rounds::default(),
             recent: Recent::default(),
             recent_answers: Recent::default(),
             outstanding: Vec::new(),
             asked: None,
+            doubled: [None; DOUBLED],
+            acknowledged: None,
             answered_ns: 0,
             open_message_bytes: 0,
             pmtu: 0,
@@ -140,7 +162,7 @@ impl Rdma {
             if let Some(copied) = self.recent_answers.copied(slot, sight, false, false) {
                 return Seen { copy: true, doubled: copied.doubled, ..Seen::default() };
             }
-            self.recent_answers.note(slot, sight, false, false);
+            self.recent_answers.note(slot, sight, false);
         }
         self.delta.cnp_packets += 1;
         self.delta.sign(sight.at_ns, bth.psn, Sign::Cnp);

@@ -39,19 +39,9 @@ struct Entry {
     ttl: u8,
     used: bool,
     repeat: bool,
-    late: bool,
 }
 
-const EMPTY: Entry = Entry {
-    psn: Psn::ZERO,
-    at: 0,
-    links: [NO_LINK; 2],
-    ip_id: 0,
-    ttl: 0,
-    used: false,
-    repeat: false,
-    late: false,
-};
+const EMPTY: Entry = Entry { psn: Psn::ZERO, at: 0, links: [NO_LINK; 2], ip_id: 0, ttl: 0, used: false, repeat: false };
 
 /// What a copy is a copy of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +82,8 @@ impl Recent {
         Some(Copied { doubled, repeat: entry.repeat })
     }
 
-    /// Remembers a packet; `late`: it came after ones sent later.
-    pub fn note(&mut self, psn: Psn, sight: &Sight, repeat: bool, late: bool) {
+    /// Remembers a packet.
+    pub fn note(&mut self, psn: Psn, sight: &Sight, repeat: bool) {
         let ring = self.0.get_or_insert_with(|| Box::new([EMPTY; LENGTH]));
         if let Some(entry) = ring.get_mut(psn.get() as usize % LENGTH) {
             *entry = Entry {
@@ -104,15 +94,8 @@ impl Recent {
                 ttl: sight.ttl,
                 used: true,
                 repeat,
-                late,
             };
         }
-    }
-
-    /// Came this packet after ones sent later?
-    pub fn was_late(&self, psn: Psn) -> bool {
-        let entry = self.0.as_ref().and_then(|ring| ring.get(psn.get() as usize % LENGTH));
-        entry.is_some_and(|e| e.used && e.psn == psn && e.late)
     }
 }
 
@@ -132,7 +115,7 @@ mod tests {
     fn the_ip_identification_tells_a_copy_from_a_repeat() {
         let mut recent = Recent::default();
         let psn = Psn::new(9);
-        recent.note(psn, &sight(1_000_000, 1, 77, 64), false, false);
+        recent.note(psn, &sight(1_000_000, 1, 77, 64), false);
         let copied = |r: &mut Recent, s: Sight| r.copied(psn, &s, true, false);
         assert_eq!(copied(&mut recent, sight(2_000_000, 1, 78, 64)), None);
         let other_link = copied(&mut recent, sight(2_000_000, 2, 77, 64));
@@ -145,7 +128,7 @@ mod tests {
     fn without_identification_a_repeat_needs_to_be_asked_for_or_time() {
         let mut recent = Recent::default();
         let psn = Psn::new(9);
-        recent.note(psn, &sight(0, 1, 0, 64), false, false);
+        recent.note(psn, &sight(0, 1, 0, 64), false);
         assert!(recent.copied(psn, &sight(900_000, 1, 0, 64), true, false).is_some());
         assert!(recent.copied(psn, &sight(900_000, 1, 0, 64), true, true).is_none(), "asked for");
         assert!(recent.copied(psn, &sight(900_000, 1, 0, 64), false, false).is_none(), "answers are not seen");

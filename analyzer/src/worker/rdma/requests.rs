@@ -67,14 +67,7 @@ impl Rdma {
         self.out_of_order(packet, bth, op, sight, how, peer())
     }
 
-    pub(super) fn read_request(
-        &mut self,
-        packet: &Packet<'_>,
-        bth: &Bth,
-        op: Op,
-        sight: &Sight,
-        peer: Peer,
-    ) -> Seen {
+    pub(super) fn read_request(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight, peer: Peer) -> Seen {
         let length = bth.eth.dma_len.unwrap_or(0).max(1);
         // Both directions have the same path MTU; whichever has sent a long message shows it.
         let (span, slack) = match peer.pmtu.max(self.pmtu) {
@@ -88,25 +81,22 @@ impl Rdma {
     /// The common case: the PSN that was expected.
     fn in_order(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight) -> Seen {
         self.rounds.learn(sight.ip_id);
-        self.recent.note(Psn::new(bth.psn), sight, false, false);
+        self.recent.note(Psn::new(bth.psn), sight, false);
+        self.takes_requests.step(Psn::new(bth.psn));
         self.sent(bth, op, sight, false);
         self.new_payload(packet.payload_len, op.last);
         Seen { facts: Facts::DATA, ..Seen::default() }
     }
 
-    fn out_of_order(
-        &mut self,
-        packet: &Packet<'_>,
-        bth: &Bth,
-        op: Op,
-        sight: &Sight,
-        how: Use,
-        peer: Peer,
-    ) -> Seen {
+    fn out_of_order(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight, how: Use, peer: Peer) -> Seen {
         let psn = Psn::new(bth.psn);
         let data = if op.role == Role::Request { Facts::DATA } else { Facts::default() };
         if let Some(copied) = self.recent.copied(psn, sight, peer.known, self.asked.is_some()) {
             let facts = if copied.repeat { data.with(Facts::REPEAT) } else { data };
+            if copied.doubled {
+                self.doubled.rotate_right(1);
+                self.doubled[0] = Some(psn);
+            }
             return Seen { copy: true, doubled: copied.doubled, facts, ..Seen::default() };
         }
         let mut seen = Seen { facts: data, ..Seen::default() };
@@ -128,7 +118,8 @@ impl Rdma {
             }
         };
         seen.reads_again = seen.rewound > 0 && op.role == Role::ReadRequest;
-        self.recent.note(psn, sight, seen.repeat(), late);
+        self.recent.note(psn, sight, seen.repeat());
+        self.takes_requests.pass(psn, how);
         if !late {
             self.sent(bth, op, sight, seen.repeat());
         }
