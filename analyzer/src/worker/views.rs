@@ -63,7 +63,7 @@ impl Views {
             return None;
         }
         self.present = View { link: Some(link), last_ns: at_ns };
-        let Some(from) = present.link else { return None };
+        let from = present.link?;
         self.remember(present);
         let beside = before.is_some_and(|v| v.last_ns.saturating_add(BESIDE_NS) >= present.last_ns);
         if !beside && self.pending.is_none() {
