@@ -54,4 +54,18 @@ pub enum OpenError {
         /// libpcap's words.
         message: String,
     },
+    /// No such interface.
+    #[error("{interface}: there is no such interface; `ip link` lists those there are")]
+    NoInterface {
+        /// As the user gave it.
+        interface: String,
+    },
+    /// Live capture works in no mode.
+    #[error("{interface}: cannot be captured from: {reasons}")]
+    NoMode {
+        /// Name of the interface.
+        interface: String,
+        /// Why each mode was refused.
+        reasons: String,
+    },
 }

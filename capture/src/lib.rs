@@ -7,9 +7,10 @@ mod error;
 mod file;
 mod filter;
 mod frame;
+pub mod live;
 mod source;
 
 pub use error::OpenError;
 pub use file::{FileOptions, open};
 pub use frame::{Direction, Frame, Interface, InterfaceId, LinkType};
-pub use source::{Damage, Input, Sink, Source, Step};
+pub use source::{Damage, Input, Live, LiveState, Refusal, Sink, Source, Step};

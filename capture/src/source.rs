@@ -73,6 +73,54 @@ pub struct Input {
     pub damage: Vec<Damage>,
     /// Damage beyond the first 16.
     pub damage_left_out: u64,
+    /// How a live input is captured; absent for files.
+    pub live: Option<Live>,
+}
+
+/// How an interface is captured from, and how it fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// The mode taken.
+    pub mode: String,
+    /// Better modes that were not taken.
+    pub refused: Vec<Refusal>,
+    /// Receive queue, in modes that have them.
+    pub queue: Option<u32>,
+    /// Whether frames can arrive.
+    pub state: LiveState,
+    /// Times that the interface went down or away.
+    pub outages: u64,
+    /// Frames lost because the ring was full: the reader was too slow.
+    pub lost_in_ring: u64,
+    /// Frames lost because no buffer was free for them, or they did not fit one.
+    pub lost_without_buffer: u64,
+    /// Frames that the interface lost before the kernel had them; told by the first source of each interface.
+    pub lost_by_interface: u64,
+    /// Last error of the receiver, in words.
+    pub last_error: Option<String>,
+    /// Memory, time stamps and the like, in words.
+    pub notes: Vec<String>,
+}
+
+/// Whether an interface can receive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LiveState {
+    /// Up, and with a carrier.
+    #[default]
+    Up,
+    /// Down, or without a carrier.
+    Down,
+    /// There is no such interface any more; it is waited for.
+    Gone,
+}
+
+/// A mode of live capture that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its name.
+    pub mode: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Lends frames.

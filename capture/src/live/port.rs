@@ -1,0 +1,211 @@
+//! A live source: one receiver, its filter, its account of losses, and the wait for an interface that went away.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::filter::Filter;
+use crate::frame::{Frame, Interface, InterfaceId};
+use crate::live::ladder::Refusal;
+use crate::live::netlink::Netlink;
+use crate::live::receiver::{Lost, Receiver};
+use crate::live::sys;
+use crate::source::{Input, Live, LiveState, Sink, Source, Step};
+
+/// How often losses and the interface's state are read.
+const WATCH: Duration = Duration::from_millis(100);
+/// How often an interface that went away is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Opens the receiver anew, in the mode that was taken.
+pub(crate) type Reopen = Box<dyn FnMut() -> Result<Box<dyn Receiver>, String> + Send>;
+
+/// A source on one queue, or one member of a fan-out group.
+pub(crate) struct Port {
+    name: String,
+    index: u32,
+    receiver: Option<Box<dyn Receiver>>,
+    reopen: Reopen,
+    filter: Option<Filter>,
+    netlink: Netlink,
+    /// Whether this source of several on the interface tells the interface's own losses.
+    tells_interface: bool,
+    missed: Option<u64>,
+    told: Lost,
+    nap: Duration,
+    announced: bool,
+    watched: Instant,
+    input: Input,
+    live: Live,
+}
+
+impl Port {
+    pub(crate) fn open(
+        name: &str,
+        index: u32,
+        mut reopen: Reopen,
+        filter: Option<&str>,
+        tells_interface: bool,
+        nap: Duration,
+    ) -> Result<Self, String> {
+        let receiver = reopen()?;
+        let live = Live { queue: receiver.queue(), ..Live::default() };
+        let netlink = Netlink::open().map_err(|e| sys::words(&e))?;
+        let missed = netlink.link(index).ok().flatten().map(|l| l.missed);
+        Ok(Self {
+            name: name.to_owned(),
+            index,
+            input: Input { path: name.to_owned(), link_types: vec![receiver.link_type().name()], ..Input::default() },
+            receiver: Some(receiver),
+            reopen,
+            filter: filter.map(Filter::new),
+            netlink,
+            tells_interface,
+            missed,
+            told: Lost::default(),
+            nap,
+            announced: false,
+            watched: Instant::now(),
+            live,
+        })
+    }
+
+    /// Notes which mode was taken, and why not a better one.
+    pub(crate) fn taken(&mut self, mode: &str, refused: &[Refusal]) {
+        self.live.mode = mode.to_owned();
+        self.live.refused = refused.to_vec();
+    }
+
+    fn announce(&mut self, sink: &mut dyn Sink) {
+        let Some(receiver) = self.receiver.as_ref().filter(|_| !self.announced) else { return };
+        self.announced = true;
+        sink.interface(&Interface {
+            id: InterfaceId(0),
+            source: self.name.clone(),
+            name: Some(self.name.clone()),
+            index_in_file: 0,
+            link_type: receiver.link_type(),
+            // That of the mirror port, not of the mirrored link.
+            speed_bps: None,
+            snaplen: 0,
+            fcs_len: 0,
+        });
+    }
+
+    fn receive(&mut self, sink: &mut dyn Sink) -> io::Result<usize> {
+        let Self { receiver: Some(receiver), filter, input, .. } = self else { return Ok(0) };
+        let link_type = receiver.link_type();
+        receiver.receive(&mut |frames: &mut Vec<Frame<'_>>| {
+            if let Some(filter) = filter {
+                let before = frames.len();
+                let program = filter.program(link_type).ok();
+                frames.retain(|f| program.is_some_and(|p| p.matches(f.bytes, f.wire_len)));
+                input.filtered += (before - frames.len()) as u64;
+            }
+            if !frames.is_empty() {
+                account(input, frames);
+                sink.frames(frames);
+            }
+        })
+    }
+
+    /// Reads losses and the state of the interface, if it is time to.
+    fn watch(&mut self, sink: &mut dyn Sink) {
+        let waited = self.watched.elapsed();
+        if waited < WATCH || (self.receiver.is_none() && waited < RETRY) {
+            return;
+        }
+        self.watched = Instant::now();
+        if self.receiver.is_none() {
+            self.come_back();
+        }
+        let link = self.netlink.link(self.index).ok().flatten();
+        let missed = link.as_ref().map(|l| l.missed);
+        self.tell_lost(missed, sink);
+        let state = match &link {
+            None => LiveState::Gone,
+            Some(link) if link.running => LiveState::Up,
+            Some(_) => LiveState::Down,
+        };
+        if state == LiveState::Gone {
+            self.receiver = None;
+        }
+        self.enter(state);
+    }
+
+    fn enter(&mut self, state: LiveState) {
+        if self.live.state == LiveState::Up && state != LiveState::Up {
+            self.live.outages += 1;
+        }
+        self.live.state = state;
+    }
+
+    /// Opens an interface again that went away, by its name: it may have a new index.
+    fn come_back(&mut self) {
+        let index = sys::interface_index(&self.name);
+        if index == 0 {
+            return;
+        }
+        match (self.reopen)() {
+            Ok(receiver) => {
+                self.live.last_error = None;
+                self.receiver = Some(receiver);
+                self.index = index;
+                self.told = Lost::default();
+                self.missed = self.netlink.link(index).ok().flatten().map(|l| l.missed);
+            }
+            Err(reason) => self.live.last_error = Some(format!("cannot be opened again: {reason}")),
+        }
+    }
+
+    fn tell_lost(&mut self, missed: Option<u64>, sink: &mut dyn Sink) {
+        let Some(mut lost) = self.receiver.as_mut().and_then(|r| r.lost().ok()) else { return };
+        if let (Some(now), Some(before), true) = (missed, self.missed, self.tells_interface) {
+            lost.interface = lost.interface.max(now.saturating_sub(before));
+        }
+        let fresh = |now: u64, before: u64| now.saturating_sub(before);
+        let (ring, starved) = (fresh(lost.ring, self.told.ring), fresh(lost.starved, self.told.starved));
+        let interface = fresh(lost.interface, self.told.interface);
+        self.told = lost;
+        self.live.lost_in_ring += ring;
+        self.live.lost_without_buffer += starved;
+        self.live.lost_by_interface += interface;
+        let count = ring + starved + interface;
+        if count > 0 && self.announced {
+            self.input.dropped += count;
+            let at_ns = self.input.last_ns.unwrap_or_else(|| sys::clock_ns(libc::CLOCK_REALTIME));
+            sink.dropped(InterfaceId(0), at_ns, count);
+        }
+    }
+}
+
+fn account(input: &mut Input, frames: &[Frame<'_>]) {
+    input.frames += frames.len() as u64;
+    for frame in frames {
+        input.captured_bytes += frame.bytes.len() as u64;
+        input.first_ns = Some(input.first_ns.map_or(frame.at_ns, |t| t.min(frame.at_ns)));
+        input.last_ns = Some(input.last_ns.map_or(frame.at_ns, |t| t.max(frame.at_ns)));
+    }
+}
+
+impl Source for Port {
+    fn step(&mut self, sink: &mut dyn Sink) -> Step {
+        self.announce(sink);
+        self.watch(sink);
+        match self.receive(sink) {
+            Ok(0) => {}
+            Ok(_) => return Step::More,
+            // The interface went down: a socket says that once. Gone for good is what the watch finds out.
+            Err(error) => self.live.last_error = Some(sys::words(&error)),
+        }
+        if !self.nap.is_zero() {
+            std::thread::sleep(self.nap);
+        }
+        Step::Idle
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        let mut live = self.live.clone();
+        live.notes = self.receiver.as_ref().map_or(live.notes, |r| r.notes());
+        vec![Input { read_bytes: self.input.captured_bytes, live: Some(live), ..self.input.clone() }]
+    }
+}
