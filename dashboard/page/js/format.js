@@ -1,5 +1,7 @@
 // Numbers for people: three significant figures, one unit. Rates in bits, totals in bytes, messages in KiB.
 
+import { has, t } from "./i18n.js";
+
 const RATE = [[1e12, "Tb/s"], [1e9, "Gb/s"], [1e6, "Mb/s"], [1e3, "kb/s"], [1, "b/s"]];
 const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]];
 const MESSAGE = [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]];
@@ -36,12 +38,12 @@ export function share(value) {
   return `${three(value * 100)}${THIN}%`;
 }
 
-// A named number of evidence: its unit ends its name.
+// A named number of evidence: its unit stands in its name, before what it is an extreme or quantile of (rtt_ns_p99).
 export function named(name, value) {
-  if (/_ns$/.test(name)) return duration(value);
+  if (/_ns(_|$)/.test(name)) return duration(value);
   if (/_bps(_|$)/.test(name)) return rate(value);
-  if (/_bytes$/.test(name)) return bytes(value);
-  if (/(_share|_ratio|^share|^ratio)$/.test(name)) return share(value);
+  if (/(^|_)bytes(_|$)/.test(name)) return bytes(value);
+  if (/(^|_)(share|ratio)(_|$)/.test(name)) return value <= 1 ? share(value) : `${three(value)}×`;
   if (/_percent$/.test(name)) return `${three(value)}${THIN}%`;
   return three(value);
 }
@@ -50,9 +52,15 @@ export function named(name, value) {
 export function measured(value, unit) {
   switch (unit) {
     case "ns": return duration(value);
+    case "ms": return duration(value * 1e6);
     case "bit/s": case "bps": return rate(value);
     case "share": case "ratio": return value <= 1 ? share(value) : `${three(value)}×`;
     case "B": case "bytes": return bytes(value);
-    default: return `${three(value)} ${unit || ""}`.trim();
+    default: return unit ? counted(value, unit) : three(value);
   }
+}
+
+function counted(value, unit) {
+  const word = has(`unit.${unit}`) ? t(`unit.${unit}`) : value === 1 ? unit.replace(/s$/, "") : unit;
+  return `${three(value)} ${word}`;
 }

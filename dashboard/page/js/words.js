@@ -50,6 +50,14 @@ export function whenOf(finding, digits = 1) {
   return t("finding.lasted", { since: clock(since, digits), lasted: duration(until - since) });
 }
 
-export const numberName = (name) => (has(`n.${name}`) ? t(`n.${name}`) : name);
+// A number's name in words: its own, or its parts with what is an acronym written as one; the unit is said by the value.
+const UNITS = new Set(["ns", "bps"]);
+const ACRONYMS = new Set(["ce", "cnp", "rtt", "nak", "rnr", "icrc", "psn", "pfc", "bso", "ecn", "qp"]);
+export function numberName(name) {
+  if (has(`n.${name}`)) return t(`n.${name}`);
+  const words = name.split("_").filter((word) => !UNITS.has(word)).map((word) => (ACRONYMS.has(word) ? word.toUpperCase() : word.replace(/^(\d+)(ms|us|s)$/, (whole, n, unit) => `${n} ${unit === "us" ? "µs" : unit}`)));
+  const text = words.join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 export const findingLink = (finding, name) => h("a", { href: findingHref(finding.id), "data-key": `finding-${finding.id}` }, titleOf(finding, name));

@@ -236,6 +236,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
         params: &[],
     },
     Endpoint {
+        path: "/api/v1/kinds",
+        about: "Every kind of finding: what shows it, what to do, its thresholds per preset with their sources.",
+        media: "application/json",
+        params: &[],
+    },
+    Endpoint {
         path: "/api/v1/verdict",
         about: "Is something wrong, is it the network, who pays: one card for the fabric, the jobs and our own sight.",
         media: "application/json",

@@ -59,3 +59,20 @@ pub(super) fn side(kind: &str) -> Side {
 pub(super) fn words(kind: &str) -> &'static str {
     KINDS.iter().find(|(name, ..)| *name == kind).map_or("has a finding", |&(.., words)| words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_detector_has_its_words_here_and_in_each_language_of_the_page() {
+        let languages =
+            [include_str!("../../page/js/lang/en-kinds.js"), include_str!("../../page/js/lang/zh-kinds.js")];
+        for kind in analyzer::detect::KINDS {
+            assert!(KINDS.iter().any(|(name, ..)| *name == kind.name), "{} has no words", kind.name);
+            for key in ["kind", "says"].map(|of| format!("\"{of}.{}\"", kind.name)) {
+                assert!(languages.iter().all(|language| language.contains(&key)), "{key} is not in every language");
+            }
+        }
+    }
+}

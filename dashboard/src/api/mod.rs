@@ -12,6 +12,7 @@ mod lists;
 mod metrics;
 mod openapi;
 mod params;
+mod registry;
 mod sensor;
 mod stream;
 mod verdict;
@@ -103,6 +104,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/api/v1/findings", get(findings::findings))
         .route("/api/v1/findings/{id}", get(findings::finding))
         .route("/api/v1/jobs", get(jobs::jobs))
+        .route("/api/v1/kinds", get(registry::kinds))
         .route("/api/v1/verdict", get(verdict::verdict))
         .route("/api/v1/live", get(stream::live))
         .route("/api/v1/openapi.json", get(openapi::document))

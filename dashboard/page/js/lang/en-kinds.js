@@ -31,5 +31,6 @@ export default {
   "kind.qp_error": "Queue pair error", "says.qp_error": "broke a queue pair",
   "kind.control_plane": "Control plane", "says.control_plane": "changed its control sessions",
   "kind.policy": "Policy", "says.policy": "broke a rule",
+  "unit.times": "times",
   "says.other": "has a finding of kind {kind}",
 };
