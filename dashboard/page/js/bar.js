@@ -52,6 +52,7 @@ function pill(actions) {
 }
 
 export function drawTimeBar(bar) {
+  bar.setAttribute("aria-label", t("time.label"));
   redraw(bar, () => put(bar, session.window ? timeBar(session.window, session.extent) : h("span", { class: "dim" }, t("time.nothing"))));
 }
 

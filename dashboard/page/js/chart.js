@@ -110,7 +110,7 @@ export class Charts {
     return {
       width: this.width(),
       height: panel.height + (isLast ? 22 : 0),
-      padding: [6, 8, isLast ? 0 : 4, 0],
+      padding: [6, 30, isLast ? 0 : 4, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "fabricscope" }, y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 4 },
@@ -149,7 +149,7 @@ export class Charts {
     pen.save();
     for (const { from, to, severity } of this.shade) {
       const [a, b] = [at(from), to === null ? left + width : at(to)];
-      pen.globalAlpha = 0.13;
+      pen.globalAlpha = 0.1;
       pen.fillStyle = css(severity === "warning" ? "--warning-fill" : `--${severity}`);
       pen.fillRect(a, top, Math.max(2 * scale, b - a), height);
     }
@@ -212,7 +212,7 @@ export class Charts {
     setTimeout(() => {
       this.zooming = false;
       this.plots.forEach(({ plot: one }) => one && one.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false));
-      if (to - from >= 1000n) zoomTo(from, to);
+      if (to - from >= 1000n) zoomTo(...roundly(from, to));
     });
   }
 
@@ -225,6 +225,12 @@ export class Charts {
     for (const { plot } of this.plots) if (plot) plot.setCursor({ left: plot.valToPos((this.x[step] + this.x[step + 1]) / 2, "x"), top: 4 }, false);
     this.read(step);
   }
+}
+
+// A hand does not point more finely than a thousandth of what it selects; addresses stay readable.
+function roundly(from, to) {
+  const unit = 10n ** BigInt(Math.max(0, String(to - from).length - 4));
+  return [from - (from % unit), to + ((unit - (to % unit)) % unit)];
 }
 
 const stateWord = (state) => (state === "n" || state === "i" || state === "p" ? ` · ${t({ n: "state.not_observed", i: "state.idle", p: "state.partly" }[state])}` : "");

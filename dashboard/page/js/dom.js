@@ -73,9 +73,13 @@ export function failed(error, retry) {
     retry ? h("button", { onclick: retry, "data-key": "retry" }, t("failed.retry")) : null);
 }
 
-export function panel(title, side, ...body) {
+export const panel = (title, side, ...body) => section("h2", title, side, body);
+// The one that gives its page the name.
+export const mainPanel = (title, side, ...body) => section("h1", title, side, body);
+
+function section(heading, title, side, body) {
   return h("section", { class: "panel" },
-    h("header", null, h("h2", null, title), side ? h("div", { class: "grow small dim" }, side) : null), body);
+    h("header", null, h(heading, null, title), side ? h("div", { class: "grow small dim" }, side) : null), body);
 }
 
 export const facts = (pairs) =>

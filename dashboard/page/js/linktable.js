@@ -58,7 +58,7 @@ export function linkTable(data, findings, context, { full = false, sort, order }
   const seconds = Number(context.window.to - context.window.from) / 1e9;
   const view = new Cells(data, findings);
   const columns = [
-    { label: "", class: "mark", cell: (row) => (row.worst ? glyph(row.worst) : null) },
+    { label: h("span", { class: "offscreen" }, t("col.severity")), class: "mark", cell: (row) => (row.worst ? glyph(row.worst) : null) },
     { key: "name", label: t("col.link"), class: "name", cell: (row) => h("a", { href: linkHref(row.link.id), title: `${row.link.name}\n${row.link.id}`, tabindex: "-1" }, row.link.name) },
     { label: view.axis(), class: "strip", cell: (row) => view.strip(row) },
     { key: "bytes", label: t("col.mean"), num: true, title: t("col.mean.why"), cell: cell.mean(seconds) },

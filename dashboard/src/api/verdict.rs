@@ -2,7 +2,7 @@
 //!
 //! Each card comes in English for people who ask by hand, and as a `case` with its numbers for the page, which words it in its language.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use analyzer::report::{Finding, Job, Report, Severity, Subject};
 use axum::Json;
@@ -95,16 +95,31 @@ fn about(finding: &Finding) -> About {
     }
 }
 
+/// How bad a finding is with all that follows from it: a mild loss that stops a job is not mild.
+fn gravity(finding: &Finding, findings: &[Finding]) -> Severity {
+    let mut worst = finding.severity;
+    let (mut from, mut seen) = (vec![finding.id.as_str()], BTreeSet::new());
+    while let Some(id) = from.pop() {
+        for next in findings.iter().filter(|next| next.cause.as_deref() == Some(id)) {
+            if seen.insert(next.id.as_str()) {
+                worst = worst.max(next.severity);
+                from.push(&next.id);
+            }
+        }
+    }
+    worst
+}
+
 /// Roots before consequences, worse before milder, open before closed, earlier before later.
-fn by_weight(finding: &Finding) -> impl Ord + use<> {
-    let severity = std::cmp::Reverse(finding.severity);
-    (finding.cause.is_some(), severity, finding.until_ns.is_some(), finding.since_ns, finding.id.clone())
+fn by_weight(finding: &Finding, findings: &[Finding]) -> impl Ord + use<> {
+    let gravity = std::cmp::Reverse(gravity(finding, findings));
+    (finding.cause.is_some(), gravity, finding.until_ns.is_some(), finding.since_ns, finding.id.clone())
 }
 
 /// Is it the network? Said by the heaviest warning that is not about our own sight; `none`: nothing is wrong.
 fn blame(findings: &[Finding], links: &[LinkRow]) -> &'static str {
     let heavy = findings.iter().filter(|finding| finding.severity > Severity::Info && about(finding) != About::Sight);
-    match heavy.min_by_key(|finding| by_weight(finding)).map(|finding| side(&finding.kind)) {
+    match heavy.min_by_key(|finding| by_weight(finding, findings)).map(|finding| side(&finding.kind)) {
         Some(Side::Network) => "network",
         Some(Side::Host) => "host",
         Some(Side::Job | Side::Sight) => "job",
@@ -133,11 +148,11 @@ fn pays(findings: &[Finding]) -> Vec<Pays> {
 fn worst(group: About, findings: &[Finding], links: &[LinkRow]) -> Option<Card> {
     let of_group = findings.iter().filter(|finding| about(finding) == group && finding.severity > Severity::Info);
     let more = of_group.clone().count();
-    let first = of_group.min_by_key(|finding| by_weight(finding))?;
+    let first = of_group.min_by_key(|finding| by_weight(finding, findings))?;
     let name = first.subject.link.as_ref().and_then(|id| links.iter().find(|row| row.link.id == *id));
     Some(Card {
         about: group,
-        level: first.severity.name(),
+        level: gravity(first, findings).name(),
         case: "finding",
         numbers: BTreeMap::new(),
         title: format!("{} {}", subject(&first.subject, links), words(&first.kind)),

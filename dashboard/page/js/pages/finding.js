@@ -8,6 +8,7 @@ import { adviceOf, explanationOf, findingLink, hex, kindName, learnLinks, number
 import { duration, measured, named } from "../format.js";
 import { href, zoomTo } from "../state.js";
 import { linkPanels, panelsFor } from "../linkcharts.js";
+import { judgedBy, registry } from "../registry.js";
 import { t } from "../i18n.js";
 
 const STEPS = 400;
@@ -17,7 +18,8 @@ export const title = (context, data) => (data ? titleOf(data.finding, data.row &
 
 export async function load({ id, window, signal }) {
   const when = inWindow(window);
-  const told = await ask(`findings/${encodeURIComponent(id)}`, when, signal);
+  const [told, kinds] = await Promise.all([ask(`findings/${encodeURIComponent(id)}`, when, signal), registry()]);
+  told.kind = kinds.find((kind) => kind.kind === told.finding.kind);
   const { link } = told.finding.subject;
   if (!link) return told;
   // A finding may outlive its link in what is kept: then there is no chart, and no failure.
@@ -25,14 +27,15 @@ export async function load({ id, window, signal }) {
   return { ...told, series, row: links.rows[0] };
 }
 
-export function draw(main, { finding, causes, consequences, series, row }, context) {
+export function draw(main, { finding, causes, consequences, series, row, kind }, context) {
   if (row) learnLinks([row]);
   const name = row && row.link.name;
   const chart = series && row;
   put(main, head(finding, name, context),
     causes.length || consequences.length ? chain(finding, causes, consequences, name) : null,
     chart ? panel(t("finding.chart"), t("chart.zoom_hint"), charts.element) : null,
-    h("div", { class: "halves" }, numbers(finding), h("div", { class: "column" }, packets(finding), involved(finding), caveats(finding))));
+    h("div", { class: "halves" }, numbers(finding), h("div", { class: "column" }, packets(finding), involved(finding), caveats(finding))),
+    kind ? panel(t("finding.judged"), null, judgedBy(kind)) : null);
   if (!chart) return null;
   const shade = [{ from: big(finding.since_ns), to: big(finding.until_ns), severity: finding.severity }];
   return charts.show(series, linkPanels(series, row.link, panelsFor(finding)), { shade, states: row.states, label: t("chart.label", { name }) });

@@ -5,7 +5,7 @@ import { big, clock } from "../time.js";
 import { chip, choice, pages, searchField, table } from "../table.js";
 import { count, duration, measured } from "../format.js";
 import { findingHref, get } from "../state.js";
-import { glyph, h, panel, put } from "../dom.js";
+import { glyph, h, mainPanel, put } from "../dom.js";
 import { kindName, learnLinks, linkName, subjectLink, titleOf } from "../words.js";
 import { t } from "../i18n.js";
 
@@ -30,7 +30,7 @@ export function draw(main, { findings, kinds, links }) {
     get("link") ? chip("link", t("subject.link", { name: linkName(get("link")) })) : null);
   const filtered = ["q", "severity", "kind", "state", "link"].some((name) => get(name));
   const side = t("findings.counts", { critical: count(findings.counts ? findings.counts.critical : 0), warning: count(findings.counts ? findings.counts.warning : 0), info: count(findings.counts ? findings.counts.info : 0), open: count(findings.open || 0) });
-  put(main, panel(t("findings.title"), side, tools,
+  put(main, mainPanel(t("findings.title"), side, tools,
     findings.rows.length ? list(findings.rows) : h("p", { class: "empty" }, t(filtered ? "findings.no_match" : "findings.none")), pages(findings, LIMIT),
     findings.held > findings.looked_through ? h("p", { class: "small dim" }, t("findings.part", { n: count(findings.looked_through), all: count(findings.held) })) : null));
 }

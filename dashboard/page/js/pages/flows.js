@@ -5,7 +5,7 @@ import { bytes, count, share } from "../format.js";
 import { chip, choice, pages, searchField } from "../table.js";
 import { flowTable } from "../traffic.js";
 import { get, href } from "../state.js";
-import { h, panel, put } from "../dom.js";
+import { h, mainPanel, panel, put } from "../dom.js";
 import { learnLinks, linkName } from "../words.js";
 import { t } from "../i18n.js";
 
@@ -29,7 +29,7 @@ export function draw(main, { flows, apps, links }) {
     get("link") ? chip("link", t("subject.link", { name: linkName(get("link")) })) : null);
   const none = flows.total === 0 && (get("q") || get("app") || get("link")) ? t("flows.no_match") : t("flows.none");
   put(main, panel(t("flows.mix"), mixNote(apps), mix(apps)),
-    panel(t("nav.flows"), t("flows.n", { n: count(flows.total) }), tools, flows.rows.length ? flowTable(flows.rows, { sort: get("sort") || "bytes", order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(flows, LIMIT)));
+    mainPanel(t("nav.flows"), t("flows.n", { n: count(flows.total) }), tools, flows.rows.length ? flowTable(flows.rows, { sort: get("sort") || "bytes", order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(flows, LIMIT)));
 }
 
 const mixNote = (apps) => (apps.total > apps.looked_through ? t("flows.mix_part", { n: count(apps.looked_through), all: count(apps.total) }) : t("flows.mix_all", { n: count(apps.total) }));

@@ -3,7 +3,7 @@
 import { ask, inWindow } from "../api.js";
 import { count } from "../format.js";
 import { csv, pages, searchField } from "../table.js";
-import { download, h, panel, put } from "../dom.js";
+import { download, h, mainPanel, put } from "../dom.js";
 import { get, set } from "../state.js";
 import { linkTable, modeSwitch, STEPS } from "../linktable.js";
 import { t } from "../i18n.js";
@@ -26,7 +26,7 @@ export function draw(main, { links, findings }, context) {
     h("button", { "aria-pressed": String(sort === "deviation"), "data-key": "by-deviation", onclick: () => set({ sort: "deviation", order: "", offset: "" }) }, t("links.by_deviation")),
     h("span", { class: "grow" }), modeSwitch(), h("button", { "data-key": "csv", onclick: () => save(context.window) }, "CSV"));
   const none = links.links === 0 ? t("links.none") : t("links.no_match", { q: get("q") });
-  put(main, panel(t("links.title"), t("links.active", { active: count(links.active), n: count(links.links) }), tools,
+  put(main, mainPanel(t("links.title"), t("links.active", { active: count(links.active), n: count(links.links) }), tools,
     links.rows.length ? linkTable(links, findings.rows, context, { full: true, sort, order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(links, LIMIT)));
 }
 

@@ -2,10 +2,11 @@
 
 import { ask, inWindow } from "../api.js";
 import { count, duration } from "../format.js";
-import { glyph, h, panel, put } from "../dom.js";
+import { cannotKnow, glyph, h, panel, put } from "../dom.js";
 import { against, explanationOf, findingLink, learnLinks, titleOf, whenOf } from "../words.js";
 import { findingHref, href } from "../state.js";
 import { linkTable, modeSwitch, STEPS } from "../linktable.js";
+import { numbered } from "../taps.js";
 import { parts, t } from "../i18n.js";
 
 const LINKS_SHOWN = 24;
@@ -101,9 +102,11 @@ function sight({ capture, store }, { cards }) {
   if (!capture) return panel(t("sight.title"), null, h("p", { class: "empty" }, t("card.sight_not_known.detail")), h("p", { class: "small dim" }, store));
   const refused = Object.values(capture.refused).reduce((sum, n) => sum + n, 0);
   const { mirror } = capture;
+  // Nothing counted and nothing that could be counted are not the same.
+  const blind = mirror.lost === 0 && !capture.taps.some(numbered);
   const number = (name, value, why) => h("div", { title: why }, h("dt", null, t(`sight.${name}`)), h("dd", { class: value ? null : "zero" }, count(value)));
   return panel(t("sight.title"), h("a", { href: href("/sensor") }, t("sight.more")),
     own.case === "finding" ? h("p", { class: "small" }, glyph(own.level), " ", findingLink(own.finding)) : null,
-    h("dl", { class: "facts tight" }, number("frames", capture.packets), number("lost", mirror.lost, t("sight.lost.why")), number("refused", refused, t("sight.refused.why")), number("truncated", mirror.truncated, t("sight.truncated.why")),
+    h("dl", { class: "facts tight" }, number("frames", capture.packets), blind ? h("div", null, h("dt", null, t("sight.lost")), h("dd", null, cannotKnow(t("why.not_numbered")))) : number("lost", mirror.lost, t("sight.lost.why")), number("refused", refused, t("sight.refused.why")), number("truncated", mirror.truncated, t("sight.truncated.why")),
       number("duplicated", mirror.duplicated, t("sight.duplicated.why")), number("evicted", capture.flows_evicted, t("sight.evicted.why"))));
 }

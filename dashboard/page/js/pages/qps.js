@@ -5,7 +5,7 @@ import { big, full } from "../time.js";
 import { bytes, count, duration } from "../format.js";
 import { chip, choice, pages, searchField } from "../table.js";
 import { get, linkHref, set } from "../state.js";
-import { facts, h, panel, put } from "../dom.js";
+import { facts, h, mainPanel, panel, put } from "../dom.js";
 import { hex, learnLinks, linkName } from "../words.js";
 import { naks, qpKey, qpTable } from "../traffic.js";
 import { t } from "../i18n.js";
@@ -30,7 +30,7 @@ export function draw(main, { qps, links }) {
   const none = qps.total === 0 && (get("q") || get("service") || get("link")) ? t("qps.no_match") : t("qps.none");
   const chosen = qps.rows.find((row) => qpKey(row) === get("sel"));
   put(main, chosen ? one(chosen) : null,
-    panel(t("nav.qps"), t("qps.n", { n: count(qps.total) }), tools, qps.rows.length ? qpTable(qps.rows, { sort: get("sort") || "packets", order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(qps, LIMIT)));
+    mainPanel(t("nav.qps"), t("qps.n", { n: count(qps.total) }), tools, qps.rows.length ? qpTable(qps.rows, { sort: get("sort") || "packets", order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(qps, LIMIT)));
 }
 
 // The chosen one, whole.

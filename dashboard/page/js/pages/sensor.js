@@ -3,27 +3,34 @@
 import { ask } from "../api.js";
 import { big, full } from "../time.js";
 import { bytes, count, share } from "../format.js";
-import { facts, glyph, h, panel, put } from "../dom.js";
+import { facts, glyph, h, mainPanel, panel, put } from "../dom.js";
 import { table } from "../table.js";
 import { now } from "../live.js";
+import { numbered } from "../taps.js";
+import { judgedBy, registry } from "../registry.js";
 import { t } from "../i18n.js";
 
 export const needsNothing = true;
 export const title = () => t("nav.sensor");
-export const load = ({ signal }) => ask("sensor", {}, signal);
+export async function load({ signal }) {
+  const [told, kinds] = await Promise.all([ask("sensor", {}, signal), registry()]);
+  return { ...told, kinds };
+}
 
-export function draw(main, { sensor, store, capture, analysis_here: here }) {
+export function draw(main, { sensor, store, capture, analysis_here: here, kinds }) {
   const about = panel(t("sensor.who"), null, facts([
     [t("sensor.name"), sensor.sensor], [t("sensor.version"), sensor.version], [t("sensor.mode"), t(`mode.${here ? sensor.mode : "stored"}`)], [t("sensor.store"), store],
-    [t("sensor.stream"), t(`stream.${now.state}`)], sensor.sources.length ? [t("sensor.sources"), sensor.sources.join(", ")] : null]));
-  if (!capture) return put(main, about, panel(t("sensor.trust"), null, h("p", { class: "empty" }, t("card.sight_not_known.detail"))));
-  return put(main, trust(capture), about, taps(capture), h("div", { class: "halves" }, refusals(capture), limits(capture)), files(capture));
+    [t("sensor.stream"), t(`stream.${now.state}`)], sensor.sources.length ? [t("sensor.sources"), sensor.sources.map((source) => source.split("/").pop()).join(", "), sensor.sources.join("\n")] : null]));
+  if (!capture) return put(main, about, mainPanel(t("sensor.trust"), null, h("p", { class: "empty" }, t("card.sight_not_known.detail"))));
+  return put(main, trust(capture), about, taps(capture), h("div", { class: "halves" }, refusals(capture), limits(capture)), files(capture), panel(t("sensor.detectors"), t("sensor.detectors.n", { n: count(kinds.length) }), kinds.map(judgedBy)));
 }
 
 function trust(capture) {
   const refused = Object.values(capture.refused).reduce((sum, n) => sum + n, 0);
+  const unnumbered = capture.taps.filter((tap) => !numbered(tap) && !tap.lost).length;
   const doubts = [
     capture.mirror.lost && t("trust.lost", { n: count(capture.mirror.lost), share: share(capture.mirror.lost / (capture.packets + capture.mirror.lost)) }),
+    unnumbered && t("trust.unnumbered", { n: count(unnumbered), all: count(capture.taps.length) }),
     capture.mirror.sampled_one_in && t("card.sampled", { n: count(capture.mirror.sampled_one_in) }),
     refused && t("trust.refused", { n: count(refused), share: share(refused / Math.max(1, capture.packets)) }),
     capture.flows_evicted && t("trust.evicted", { n: count(capture.flows_evicted) }),
@@ -39,11 +46,9 @@ function trust(capture) {
 }
 
 function taps({ taps: rows = [], mirror }) {
-  const numbered = (one) => !["plain", "rspan"].includes(one.mirror.kind);
   const columns = [
     { label: t("mirror.tap"), class: "name", cell: (one) => h("span", { title: one.name }, one.name) }, { label: t("mirror.kind"), cell: (one) => t(`mirror.${one.mirror.kind}`) },
     { label: t("sight.frames"), num: true, cell: (one) => count(one.frames) },
-    // Without a sequence number a loss in the mirror leaves no trace: unknown, unless the capture itself counted it.
     { label: t("sight.lost"), num: true, cell: (one) => (one.lost === 0 && !numbered(one) ? h("span", { class: "none help", title: t("why.not_numbered") }, "?") : h("span", { class: one.lost ? "warn" : "zero" }, count(one.lost))) },
     { label: t("tap.loss_share"), num: true, cell: (one) => (one.lost === 0 && !numbered(one) ? "" : share(one.lost / Math.max(1, one.frames + one.lost))) },
     { label: t("sight.truncated"), num: true, cell: (one) => h("span", { class: one.truncated ? null : "zero" }, count(one.truncated)) },
@@ -66,7 +71,7 @@ function limits(capture) {
 function files({ files: rows }) {
   if (!rows.length) return null;
   const columns = [
-    { label: t("file.path"), class: "name", cell: (one) => h("span", { class: "mono", title: one.path }, one.path) }, { label: t("file.link_types"), cell: (one) => one.link_types.join(", ") }, { label: t("sight.frames"), num: true, cell: (one) => count(one.packets) },
+    { label: t("file.path"), class: "name", cell: (one) => h("span", { class: "mono", title: one.path }, one.path.split("/").pop()) }, { label: t("file.link_types"), cell: (one) => one.link_types.join(", ") }, { label: t("sight.frames"), num: true, cell: (one) => count(one.packets) },
     { label: t("file.bytes"), num: true, cell: (one) => bytes(one.bytes) }, { label: t("link.first"), cell: (one) => (one.first_ns ? full(big(one.first_ns), 6) : "–") },
     { label: t("file.damage"), class: "wide", cell: (one) => ((one.damage || []).length ? h("ul", { class: "plain warn" }, one.damage.map((text) => h("li", null, text))) : h("span", { class: "zero" }, t("file.whole"))) },
   ];
