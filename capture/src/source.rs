@@ -94,8 +94,12 @@ pub struct Live {
     pub lost_in_ring: u64,
     /// Frames lost because no buffer was free for them, or they did not fit one.
     pub lost_without_buffer: u64,
+    /// Frames that the kernel dropped between the interface and the ring; told by the first source of each interface.
+    pub lost_in_kernel: u64,
     /// Frames that the interface lost before the kernel had them; told by the first source of each interface.
     pub lost_by_interface: u64,
+    /// Times that a frame was stamped over a second earlier than one before it: the clock was set back.
+    pub clock_steps: u64,
     /// Last error of the receiver, in words.
     pub last_error: Option<String>,
     /// Memory, time stamps and the like, in words.
@@ -127,6 +131,9 @@ pub struct Refusal {
 pub trait Source: Send {
     /// Lends what is next to `sink`: some interfaces, at most one batch of frames.
     fn step(&mut self, sink: &mut dyn Sink) -> Step;
+    /// Before a live source is put away: lends what lies in its ring and tells the losses not yet told, so that what was
+    /// received and what was lost add up. Nothing for files.
+    fn close(&mut self, _sink: &mut dyn Sink) {}
     /// The inputs and how far they are read.
     fn inputs(&self) -> Vec<Input>;
 }

@@ -11,6 +11,7 @@ use crate::live::sys::check;
 
 const BPF_MAP_CREATE: i32 = 0;
 const BPF_MAP_UPDATE_ELEM: i32 = 2;
+const BPF_MAP_DELETE_ELEM: i32 = 3;
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_LINK_CREATE: i32 = 28;
 const MAP_TYPE_XSKMAP: u32 = 17;
@@ -131,6 +132,12 @@ impl SocketMap {
         // map_fd, key, value, flags.
         let attributes: [u64; 4] = [self.0.as_raw_fd() as u64, &raw const queue as u64, &raw const value as u64, 0];
         bpf(BPF_MAP_UPDATE_ELEM, &attributes).map(drop)
+    }
+
+    /// From now on no socket gets the frames of `queue`.
+    pub(crate) fn remove(&self, queue: u32) {
+        // map_fd, key. It is no error if there is no socket any more.
+        let _ = bpf(BPF_MAP_DELETE_ELEM, &[self.0.as_raw_fd() as u64, &raw const queue as u64]);
     }
 }
 

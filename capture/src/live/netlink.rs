@@ -48,7 +48,6 @@ pub(crate) struct Link {
     pub(crate) rx_queues: u32,
     /// An XDP program is on it.
     pub(crate) xdp: bool,
-    pub(crate) rx_packets: u64,
     /// Frames that the device lost before the kernel had them.
     pub(crate) missed: u64,
     /// Frames dropped in the receive path.
@@ -149,10 +148,9 @@ fn read_link(body: &[u8]) -> Link {
     link
 }
 
-/// `struct rtnl_link_stats64`: received packets 0, dropped 6, overrun 11 and 14, missed 15.
+/// `struct rtnl_link_stats64`: received dropped 6, overrun 11 and 14, missed 15.
 fn read_statistics(link: &mut Link, value: &[u8]) {
     let at = |n: usize| value.get(n * 8..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_ne_bytes(*b));
-    link.rx_packets = at(0);
     link.rx_dropped = at(6);
     // Drivers count the same loss as overrun, as FIFO error or as missed, some under two names: the largest is taken.
     link.missed = at(11).max(at(14)).max(at(15));

@@ -90,9 +90,13 @@ impl Receiver for Pcap {
         Ok(self.found.len())
     }
 
+    fn misses_kernel_drops(&self) -> bool {
+        true
+    }
+
     fn lost(&mut self) -> io::Result<Lost> {
         let counted = self.capture.stats().map_err(io::Error::other)?;
-        Ok(Lost { ring: counted.dropped.into(), interface: counted.if_dropped.into(), starved: 0 })
+        Ok(Lost { ring: counted.dropped.into(), interface: counted.if_dropped.into(), ..Lost::default() })
     }
 
     fn link_type(&self) -> LinkType {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::filter::Filter;
 use crate::frame::{Frame, Interface, InterfaceId};
 use crate::live::ladder::Refusal;
-use crate::live::netlink::Netlink;
+use crate::live::netlink::{Link, Netlink};
 use crate::live::receiver::{Lost, Receiver};
 use crate::live::sys;
 use crate::source::{Input, Live, LiveState, Sink, Source, Step};
@@ -15,6 +15,12 @@ use crate::source::{Input, Live, LiveState, Sink, Source, Step};
 const WATCH: Duration = Duration::from_millis(100);
 /// How often an interface that went away is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// A frame so much earlier than one before it shows that the clock was set back: rings deliver in order.
+const STEP_NS: u64 = 1_000_000_000;
+/// Longest time for emptying a ring at the end.
+const CLOSING: Duration = Duration::from_millis(500);
+/// A ring that gave nothing for so long is empty: longer than a block waits to be handed over.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// Opens the receiver anew, in the mode that was taken.
 pub(crate) type Reopen = Box<dyn FnMut() -> Result<Box<dyn Receiver>, String> + Send>;
@@ -29,10 +35,11 @@ pub(crate) struct Port {
     netlink: Netlink,
     /// Whether this source of several on the interface tells the interface's own losses.
     tells_interface: bool,
-    missed: Option<u64>,
+    before: Option<Counters>,
     told: Lost,
     nap: Duration,
     announced: bool,
+    closed: bool,
     watched: Instant,
     input: Input,
     live: Live,
@@ -50,7 +57,7 @@ impl Port {
         let receiver = reopen()?;
         let live = Live { queue: receiver.queue(), ..Live::default() };
         let netlink = Netlink::open().map_err(|e| sys::words(&e))?;
-        let missed = netlink.link(index).ok().flatten().map(|l| l.missed);
+        let before = netlink.link(index).ok().flatten().map(|l| Counters::of(&l));
         Ok(Self {
             name: name.to_owned(),
             index,
@@ -60,10 +67,11 @@ impl Port {
             filter: filter.map(Filter::new),
             netlink,
             tells_interface,
-            missed,
+            before,
             told: Lost::default(),
             nap,
             announced: false,
+            closed: false,
             watched: Instant::now(),
             live,
         })
@@ -92,7 +100,7 @@ impl Port {
     }
 
     fn receive(&mut self, sink: &mut dyn Sink) -> io::Result<usize> {
-        let Self { receiver: Some(receiver), filter, input, .. } = self else { return Ok(0) };
+        let Self { receiver: Some(receiver), filter, input, live, .. } = self else { return Ok(0) };
         let link_type = receiver.link_type();
         receiver.receive(&mut |frames: &mut Vec<Frame<'_>>| {
             if let Some(filter) = filter {
@@ -102,7 +110,7 @@ impl Port {
                 input.filtered += (before - frames.len()) as u64;
             }
             if !frames.is_empty() {
-                account(input, frames);
+                live.clock_steps += u64::from(account(input, frames));
                 sink.frames(frames);
             }
         })
@@ -119,8 +127,7 @@ impl Port {
             self.come_back();
         }
         let link = self.netlink.link(self.index).ok().flatten();
-        let missed = link.as_ref().map(|l| l.missed);
-        self.tell_lost(missed, sink);
+        self.tell_lost(link.as_ref().map(Counters::of), sink);
         let state = match &link {
             None => LiveState::Gone,
             Some(link) if link.running => LiveState::Up,
@@ -151,25 +158,34 @@ impl Port {
                 self.receiver = Some(receiver);
                 self.index = index;
                 self.told = Lost::default();
-                self.missed = self.netlink.link(index).ok().flatten().map(|l| l.missed);
+                self.before = self.netlink.link(index).ok().flatten().map(|l| Counters::of(&l));
             }
             Err(reason) => self.live.last_error = Some(format!("cannot be opened again: {reason}")),
         }
     }
 
-    fn tell_lost(&mut self, missed: Option<u64>, sink: &mut dyn Sink) {
-        let Some(mut lost) = self.receiver.as_mut().and_then(|r| r.lost().ok()) else { return };
-        if let (Some(now), Some(before), true) = (missed, self.missed, self.tells_interface) {
-            lost.interface = lost.interface.max(now.saturating_sub(before));
+    /// Losses since the receiver was opened, those of the interface included.
+    fn lost(&mut self, now: Option<Counters>) -> Option<Lost> {
+        let receiver = self.receiver.as_mut()?;
+        let mut lost = receiver.lost().ok()?;
+        if let (Some(now), Some(before), true) = (now, self.before, self.tells_interface) {
+            lost.interface = lost.interface.max(now.missed.saturating_sub(before.missed));
+            if receiver.misses_kernel_drops() {
+                lost.kernel = now.dropped.saturating_sub(before.dropped);
+            }
         }
-        let fresh = |now: u64, before: u64| now.saturating_sub(before);
-        let (ring, starved) = (fresh(lost.ring, self.told.ring), fresh(lost.starved, self.told.starved));
-        let interface = fresh(lost.interface, self.told.interface);
+        Some(lost)
+    }
+
+    fn tell_lost(&mut self, now: Option<Counters>, sink: &mut dyn Sink) {
+        let Some(lost) = self.lost(now) else { return };
+        let fresh = lost.since(self.told);
         self.told = lost;
-        self.live.lost_in_ring += ring;
-        self.live.lost_without_buffer += starved;
-        self.live.lost_by_interface += interface;
-        let count = ring + starved + interface;
+        self.live.lost_in_ring += fresh.ring;
+        self.live.lost_without_buffer += fresh.starved;
+        self.live.lost_in_kernel += fresh.kernel;
+        self.live.lost_by_interface += fresh.interface;
+        let count = fresh.ring + fresh.starved + fresh.kernel + fresh.interface;
         if count > 0 && self.announced {
             self.input.dropped += count;
             let at_ns = self.input.last_ns.unwrap_or_else(|| sys::clock_ns(libc::CLOCK_REALTIME));
@@ -178,17 +194,41 @@ impl Port {
     }
 }
 
-fn account(input: &mut Input, frames: &[Frame<'_>]) {
+/// An interface's own counts of losses.
+#[derive(Clone, Copy)]
+struct Counters {
+    missed: u64,
+    dropped: u64,
+}
+
+impl Counters {
+    fn of(link: &Link) -> Self {
+        Self { missed: link.missed, dropped: link.rx_dropped }
+    }
+}
+
+/// Counts frames; says whether the clock was set back before them.
+fn account(input: &mut Input, frames: &[Frame<'_>]) -> bool {
+    let first = frames.first().map_or(u64::MAX, |f| f.at_ns);
+    let set_back = input.last_ns.is_some_and(|last| first.saturating_add(STEP_NS) < last);
+    if set_back {
+        // From here on the new time counts, or every later batch would seem to be set back.
+        input.last_ns = Some(first);
+    }
     input.frames += frames.len() as u64;
     for frame in frames {
         input.captured_bytes += frame.bytes.len() as u64;
         input.first_ns = Some(input.first_ns.map_or(frame.at_ns, |t| t.min(frame.at_ns)));
         input.last_ns = Some(input.last_ns.map_or(frame.at_ns, |t| t.max(frame.at_ns)));
     }
+    set_back
 }
 
 impl Source for Port {
     fn step(&mut self, sink: &mut dyn Sink) -> Step {
+        if self.closed {
+            return Step::End;
+        }
         self.announce(sink);
         self.watch(sink);
         match self.receive(sink) {
@@ -201,6 +241,24 @@ impl Source for Port {
             std::thread::sleep(self.nap);
         }
         Step::Idle
+    }
+
+    fn close(&mut self, sink: &mut dyn Sink) {
+        self.announce(sink);
+        if let Some(receiver) = &mut self.receiver {
+            receiver.stop();
+        }
+        let (begun, mut last) = (Instant::now(), Instant::now());
+        while begun.elapsed() < CLOSING && last.elapsed() < QUIET {
+            match self.receive(sink) {
+                Ok(0) | Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                Ok(_) => last = Instant::now(),
+            }
+        }
+        let link = self.netlink.link(self.index).ok().flatten();
+        self.tell_lost(link.as_ref().map(Counters::of), sink);
+        self.live.notes = self.receiver.take().map_or_else(Vec::new, |r| r.notes());
+        self.closed = true;
     }
 
     fn inputs(&self) -> Vec<Input> {

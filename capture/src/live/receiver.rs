@@ -11,16 +11,36 @@ pub(crate) struct Lost {
     pub(crate) ring: u64,
     /// No buffer was free for the frame.
     pub(crate) starved: u64,
+    /// Between the interface and the ring, by the kernel.
+    pub(crate) kernel: u64,
     /// By the interface, before the kernel.
     pub(crate) interface: u64,
+}
+
+impl Lost {
+    /// What was lost since `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            ring: self.ring.saturating_sub(before.ring),
+            starved: self.starved.saturating_sub(before.starved),
+            kernel: self.kernel.saturating_sub(before.kernel),
+            interface: self.interface.saturating_sub(before.interface),
+        }
+    }
 }
 
 /// One socket's worth of frames.
 pub(crate) trait Receiver: Send {
     /// Lends one batch to `lend`, if anything is there; says how many frames that were. The vector may be thinned out.
     fn receive(&mut self, lend: &mut dyn FnMut(&mut Vec<Frame<'_>>)) -> io::Result<usize>;
+    /// Lets no more frames in; those in the ring can still be received.
+    fn stop(&mut self) {}
     /// Losses since it was opened.
     fn lost(&mut self) -> io::Result<Lost>;
+    /// Whether what the interface's receive path drops never came to this receiver, and is not in its own count.
+    fn misses_kernel_drops(&self) -> bool {
+        false
+    }
     /// Link type of the frames.
     fn link_type(&self) -> LinkType {
         LinkType::Ethernet

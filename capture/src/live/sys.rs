@@ -71,6 +71,20 @@ pub(crate) fn bind<T: Plain>(socket: &OwnedFd, address: &T) -> io::Result<()> {
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const *address).cast(), len) }).map(drop)
 }
 
+/// Attaches a filter to a socket that takes no frame.
+pub(crate) fn take_nothing(socket: &OwnedFd) -> io::Result<()> {
+    const RETURN: u16 = 0x06;
+    let mut code = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
+    let program = libc::sock_fprog { len: 1, filter: code.as_mut_ptr() };
+    let len = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the kernel reads the program and the one instruction that it points to; both live until the call is over.
+    check(unsafe {
+        let program = (&raw const program).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program, len)
+    })
+    .map(drop)
+}
+
 /// Tells the kernel to look at a socket's rings; does not wait.
 pub(crate) fn wake(socket: &OwnedFd) {
     // SAFETY: no buffer is passed.
@@ -206,6 +220,7 @@ pub(crate) fn words(error: &io::Error) -> String {
         Some(libc::ENOMEM) => "not enough memory (or no huge pages)",
         Some(libc::EAGAIN) => "the limit of locked memory is too low for the ring: raise it (ulimit -l, LimitMEMLOCK)",
         Some(libc::EBUSY) => "the queue is in use by another socket or program",
+        Some(libc::EEXIST) => "another XDP program is on the interface (ip link show says which): take it off",
         Some(libc::ENODEV) => "the interface is gone",
         Some(libc::ERANGE) => "the MTU is too large for this driver's XDP mode",
         Some(libc::ENETDOWN) => "the interface is down",

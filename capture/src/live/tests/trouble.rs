@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::namespace::{Seen, Sender, cable, frames_in, in_namespace, ip, seen_for, step, udp, wait_for};
 use crate::live::netlink::Netlink;
 use crate::live::{Choice, LiveOptions, Mode, open, sys};
-use crate::{LiveState, Source};
+use crate::{LiveState, Source, Step};
 
 fn only(mode: Mode, ring_bytes: usize) -> LiveOptions {
     LiveOptions { choice: Choice::Only(mode), ring_bytes, ..LiveOptions::default() }
@@ -26,7 +26,9 @@ fn under_overload_received_and_lost_are_what_was_sent() {
             let sender = Sender::new("tx0");
             let sent: u32 = 30_000;
             (0..sent).for_each(|n| sender.send(&udp(n, 1, 1_000)));
-            step(&mut sources, &mut seen, 600, |_| false);
+            // Nothing was read so far: all that counts comes at the end.
+            sources[0].close(&mut seen[0]);
+            assert_eq!(sources[0].step(&mut seen[0]), Step::End);
             let (received, lost) = (seen[0].frames.len() as u64, seen[0].dropped);
             let input = sources[0].inputs().remove(0);
             assert_eq!(received + lost, u64::from(sent), "{mode:?}: {received} and {lost}; {:?}", input.live);
@@ -73,6 +75,52 @@ fn an_interface_that_goes_down_or_away_is_waited_for() {
     });
 }
 
+#[test]
+fn a_user_with_three_capabilities_may_capture() {
+    if let Ok(interface) = std::env::var(CHILD) {
+        become_nobody_with(&[12, 13, 39]);
+        for mode in [Mode::XdpCopy, Mode::Packet, Mode::Pcap] {
+            let sources =
+                open(std::slice::from_ref(&interface), &only(mode, 64 << 20)).unwrap_or_else(|e| panic!("{e}"));
+            let live = live(&*sources[0]);
+            let short = live.notes.iter().any(|n| n.contains("limit of locked memory"));
+            assert_eq!(short, mode == Mode::XdpCopy, "{mode:?}: {:?}", live.notes);
+        }
+        become_nobody_with(&[]);
+        let error = open(&[interface], &LiveOptions::default()).err().unwrap().to_string();
+        assert!(error.contains("CAP_NET_RAW"), "{error}");
+        return;
+    }
+    in_namespace(|| {
+        cable("tx0", "rx0", "");
+        let output = child("a_user_with_three_capabilities_may_capture", "rx0").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    });
+}
+
+/// This thread gives up all privileges but these capabilities, and the right to lock much memory.
+fn become_nobody_with(capabilities: &[u32]) {
+    let limit = libc::rlimit { rlim_cur: 8 << 20, rlim_max: 8 << 20 };
+    let mask = capabilities.iter().fold(0_u64, |mask, c| mask | 1 << c);
+    // Version 3 of `capset`: effective, permitted, inheritable; their lower halves, then their upper ones.
+    let (low, high) = (mask as u32, (mask >> 32) as u32);
+    let (header, sets) = ([0x2008_0522_u32, 0], [low, low, 0, high, high, 0]);
+    // SAFETY: system calls upon this thread alone, with values that live long enough.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit);
+        libc::prctl(libc::PR_SET_KEEPCAPS, 1);
+        libc::syscall(libc::SYS_setresuid, 65_534, 65_534, 65_534);
+        assert_eq!(libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()), 0);
+    }
+}
+
+/// This test again, in a process of its own that is told of an interface.
+fn child(test: &str, interface: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("live::tests::trouble::{test}"), "--nocapture"]).env(CHILD, interface);
+    command
+}
+
 const CHILD: &str = "FABRICSCOPE_TEST_CHILD_INTERFACE";
 
 #[test]
@@ -88,9 +136,7 @@ fn a_killed_process_leaves_no_program_behind() {
         cable("tx0", "rx0", "");
         let has_program = || Netlink::open().unwrap().link(sys::interface_index("rx0")).unwrap().unwrap().xdp;
         assert!(!has_program());
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "live::tests::trouble::a_killed_process_leaves_no_program_behind", "--nocapture"])
-            .env(CHILD, "rx0")
+        let mut child = child("a_killed_process_leaves_no_program_behind", "rx0")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::live::bpf::{SocketMap, XdpProgram};
 use crate::live::packet;
 use crate::live::sys;
-use crate::live::xdp::Way;
+use crate::live::xdp::{RETRIES, RETRY_AFTER, Way};
 
 /// The program on an interface. When the interface comes back after it was away, the first queue attaches it anew.
 pub(crate) struct Attachment {
@@ -54,8 +54,28 @@ impl Attachment {
         let program = XdpProgram::load(&map, self.way.multi_buffer, true)
             .or_else(|_| XdpProgram::load(&map, self.way.multi_buffer, false))?;
         let promiscuous = packet::promiscuous(index)?;
-        let link = program.attach(index, self.way.attach)?;
+        let link = self.attach_patiently(&program, index)?;
         Ok(Held { index, map, _link: link, _promiscuous: promiscuous })
+    }
+
+    /// Waits for a program that was detached just now: the kernel takes it off some milliseconds later.
+    fn attach_patiently(&self, program: &XdpProgram, index: u32) -> io::Result<OwnedFd> {
+        for _ in 0..RETRIES {
+            match program.attach(index, self.way.attach) {
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EEXIST | libc::EBUSY)) => {
+                    std::thread::sleep(RETRY_AFTER);
+                }
+                attached => return attached,
+            }
+        }
+        program.attach(index, self.way.attach)
+    }
+
+    /// From now on the frames of a queue go to the system.
+    pub(crate) fn leave(&self, queue: u32) {
+        if let Some(held) = &self.held {
+            held.map.remove(queue);
+        }
     }
 
     /// Leads the frames of a queue to a socket.

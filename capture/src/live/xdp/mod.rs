@@ -9,6 +9,7 @@ mod socket;
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 pub(crate) use attachment::Attachment;
 
@@ -21,6 +22,9 @@ use socket::{CHUNK, Socket};
 
 /// Frames of one batch.
 const BATCH: usize = 256;
+/// How often, and after how long, a busy queue or interface is tried again.
+const RETRIES: usize = 25;
+const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// Which of the AF_XDP modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub(crate) struct Way {
 pub(crate) struct Xdp {
     socket: Socket,
     /// Keeps the program attached.
-    _attachment: Arc<Mutex<Attachment>>,
+    attachment: Arc<Mutex<Attachment>>,
     queue: u32,
     snaplen: usize,
     /// Descriptors of the frames being lent.
@@ -64,13 +68,13 @@ impl Xdp {
     ) -> io::Result<Self> {
         let mut shared = attachment.lock().map_err(|_| io::Error::other("another queue's set-up failed"))?;
         let interface = shared.attach()?;
-        let socket = Socket::open_patiently(interface, queue, shared.way(), ring_bytes)?;
+        let socket = Socket::open(interface, queue, shared.way(), ring_bytes)?;
         // Only now do frames arrive: the fill ring is full and the socket bound.
         shared.join(queue, socket.descriptor())?;
         drop(shared);
         Ok(Self {
             socket,
-            _attachment: Arc::clone(attachment),
+            attachment: Arc::clone(attachment),
             queue,
             snaplen: if snaplen == 0 { usize::MAX } else { snaplen as usize },
             taken: Vec::with_capacity(BATCH * 4),
@@ -134,9 +138,16 @@ impl Receiver for Xdp {
         Ok(parts.len())
     }
 
+    fn stop(&mut self) {
+        if let Ok(shared) = self.attachment.lock() {
+            shared.leave(self.queue);
+        }
+    }
+
     fn lost(&mut self) -> io::Result<Lost> {
         let counted = self.socket.statistics()?;
-        Ok(Lost { ring: counted.rx_ring_full, starved: counted.rx_dropped + counted.rx_invalid_descs, interface: 0 })
+        let starved = counted.rx_dropped + counted.rx_invalid_descs;
+        Ok(Lost { ring: counted.rx_ring_full, starved, ..Lost::default() })
     }
 
     fn queue(&self) -> Option<u32> {
@@ -145,7 +156,8 @@ impl Receiver for Xdp {
 
     fn notes(&self) -> Vec<String> {
         let pages = if self.socket.huge_pages { "huge pages" } else { "pages of 4 KiB (no huge pages are free)" };
-        let memory = format!("{} MiB for frames on {pages}", self.socket.chunks() * CHUNK / (1024 * 1024));
+        let short = if self.socket.is_short { ", less than asked for: raise the limit of locked memory" } else { "" };
+        let memory = format!("{} KiB for frames on {pages}{short}", self.socket.chunks() * CHUNK / 1024);
         let stamps = if self.stamps.seen { "a time stamp in each frame" } else { "one time per batch of frames" };
         vec![memory, stamps.to_owned()]
     }

@@ -4,11 +4,10 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 use crate::live::sys::{self, Memory};
-use crate::live::xdp::Way;
 use crate::live::xdp::rings::{Descriptor, Ring};
+use crate::live::xdp::{RETRIES, RETRY_AFTER, Way};
 
 /// Bytes of a buffer: the largest that every kernel takes. The kernel leaves 256 of them in front of the frame.
 pub(crate) const CHUNK: usize = 4096;
@@ -16,10 +15,6 @@ pub(crate) const CHUNK: usize = 4096;
 const MIN_CHUNKS: usize = 64;
 /// Most buffers of a socket: 4 GiB.
 const MAX_CHUNKS: usize = 1 << 20;
-
-/// How often, and after how long, a busy queue is tried again.
-const RETRIES: usize = 25;
-const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// A bound socket. All its buffers are in the fill ring, in the kernel's hands, in the receive ring or with its user.
 pub(crate) struct Socket {
@@ -29,24 +24,31 @@ pub(crate) struct Socket {
     fill: Ring<u64>,
     memory: Memory,
     pub(crate) huge_pages: bool,
+    /// It has less memory than was asked for: the limit of locked memory is too low.
+    pub(crate) is_short: bool,
 }
 
 impl Socket {
-    /// Opens a socket; waits for a queue whose last socket was closed just now, for the kernel lets go of it some
-    /// milliseconds later.
-    pub(crate) fn open_patiently(interface: u32, queue: u32, way: Way, ring_bytes: usize) -> io::Result<Self> {
-        for _ in 0..RETRIES {
-            match Self::open(interface, queue, way, ring_bytes) {
-                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => std::thread::sleep(RETRY_AFTER),
-                opened => return opened,
+    /// Opens a socket with as much memory as was asked for, or as may be locked.
+    ///
+    /// Waits for a queue whose last socket was closed just now, for the kernel lets go of it some milliseconds later.
+    pub(crate) fn open(interface: u32, queue: u32, way: Way, ring_bytes: usize) -> io::Result<Self> {
+        let wanted = (ring_bytes / CHUNK).clamp(MIN_CHUNKS, MAX_CHUNKS).next_power_of_two();
+        let (mut chunks, mut retries) = (wanted, 0);
+        loop {
+            match Self::with_chunks(interface, queue, way, chunks) {
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) && retries < RETRIES => {
+                    retries += 1;
+                    std::thread::sleep(RETRY_AFTER);
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) && chunks > MIN_CHUNKS => chunks /= 2,
+                opened => return opened.map(|socket| Self { is_short: chunks < wanted, ..socket }),
             }
         }
-        Self::open(interface, queue, way, ring_bytes)
     }
 
     /// Opens a socket on a queue, with all its buffers ready for frames.
-    fn open(interface: u32, queue: u32, way: Way, ring_bytes: usize) -> io::Result<Self> {
-        let chunks = (ring_bytes / CHUNK).clamp(MIN_CHUNKS, MAX_CHUNKS).next_power_of_two();
+    fn with_chunks(interface: u32, queue: u32, way: Way, chunks: usize) -> io::Result<Self> {
         let socket = sys::socket(libc::AF_XDP, libc::SOCK_RAW, 0)?;
         let (memory, huge_pages) = Memory::fresh(chunks * CHUNK)?;
         let mut region: libc::xdp_umem_reg = sys::zeroed();
@@ -64,7 +66,7 @@ impl Socket {
         let mut fill = Ring::map(&socket, &offsets.fr, chunks as u32, libc::XDP_UMEM_PGOFF_FILL_RING as i64)?;
         fill.write((0..chunks as u64).map(|at| at * CHUNK as u64));
         sys::bind(&socket, &address(interface, queue, way))?;
-        Ok(Self { socket, received, fill, memory, huge_pages })
+        Ok(Self { socket, received, fill, memory, huge_pages, is_short: false })
     }
 
     pub(crate) fn descriptor(&self) -> &OwnedFd {
