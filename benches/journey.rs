@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use analyzer::fabric::FabricConfig;
 use analyzer::topology::Plan;
 use analyzer::wire::{Decoder, TapFormat};
-use analyzer::worker::{TapNature, Worker, WorkerConfig};
+use analyzer::worker::{NatureWatch, TapNature, Worker, WorkerConfig};
 use capture::{FileOptions, Frame, Interface, InterfaceId, LinkType, Sink, Step};
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use fabricscope::args::Pace;
@@ -198,6 +198,7 @@ fn full(file: &Path) {
     let source = capture::open(&[file.to_owned()], &FileOptions::default()).unwrap();
     let settings = Settings {
         plan: Arc::new(Plan::default()),
+        natures: NatureWatch::default(),
         fabric: FabricConfig::default(),
         worker: WorkerConfig::default(),
         pace: Pace::Max,

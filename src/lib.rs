@@ -6,6 +6,7 @@ pub mod args;
 pub mod failure;
 pub mod inputs;
 pub mod keep;
+mod look;
 pub mod output;
 mod pace;
 pub mod pipeline;

@@ -13,7 +13,7 @@ use analyzer::fabric::{Fabric, FabricConfig};
 use analyzer::report::{File, Report};
 use analyzer::tick::Tick;
 use analyzer::topology::Plan;
-use analyzer::worker::{TapNature, Worker, WorkerConfig};
+use analyzer::worker::{NatureWatch, TapNature, Worker, WorkerConfig};
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
 use dashboard::{Live, TickNumbers};
 
@@ -41,6 +41,8 @@ pub struct Outlets {
 pub struct Settings {
     /// What is known of the fabric.
     pub plan: Arc<Plan>,
+    /// What the taps' first frames said of them.
+    pub natures: NatureWatch,
     /// Of the fabric thread.
     pub fabric: FabricConfig,
     /// Of the worker.
@@ -117,7 +119,7 @@ struct Reader<'a> {
 
 impl Sink for Reader<'_> {
     fn interface(&mut self, interface: &Interface) {
-        let nature = nature(&self.settings.plan, &interface.source);
+        let nature = nature(&self.settings.plan, &self.settings.natures, &interface.source);
         self.worker.add_interface(interface, nature);
     }
 
@@ -131,10 +133,12 @@ impl Sink for Reader<'_> {
     }
 }
 
-/// What the topology says of a tap's envelope.
-fn nature(plan: &Plan, source: &str) -> TapNature {
-    let rspan = plan.tap_format(source).is_some_and(|(rspan, _)| rspan);
-    TapNature { rspan, ..TapNature::default() }
+/// What the topology says of a tap's envelope; where it says nothing, what its first frames do.
+fn nature(plan: &Plan, seen: &NatureWatch, source: &str) -> TapNature {
+    match plan.tap_format(source) {
+        Some((rspan, _)) => TapNature { rspan, ..TapNature::default() },
+        None => seen.nature(source),
+    }
 }
 
 type Judged = (Fabric, Outlets);

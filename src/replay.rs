@@ -17,6 +17,7 @@ use crate::args::{DEFAULT_ADDRESS, Format, ReplayArgs};
 use crate::failure::Failure;
 use crate::inputs::expand;
 use crate::keep::Keeper;
+use crate::look::look;
 use crate::output::{print, report_text, warn, write_whole};
 use crate::pipeline::{Outlets, Settings, run};
 use crate::progress::Progress;
@@ -30,7 +31,7 @@ const MEMORY_ROWS: usize = 500_000;
 /// Runs the command.
 pub fn replay(args: &ReplayArgs) -> Result<ExitCode, Failure> {
     let paths = expand(&args.inputs)?;
-    let settings = settings(args)?;
+    let settings = settings(args, &paths)?;
     let source = open(&paths, args.filter.as_deref())?;
     let store = open_store(args)?;
     let (web, outlets) = match store {
@@ -76,14 +77,15 @@ pub fn read_topology(path: &Path) -> Result<Topology, Failure> {
         .map_err(|why| Failure::new("cannot use the topology", why, "docs/topology.md describes the file"))
 }
 
-fn settings(args: &ReplayArgs) -> Result<Settings, Failure> {
+fn settings(args: &ReplayArgs, paths: &[PathBuf]) -> Result<Settings, Failure> {
     let topology = args.topology.as_deref().map(read_topology).transpose()?;
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
     let mut worker = WorkerConfig::default();
     if !plan.rdma_ports().is_empty() {
         worker.rdma_ports = plan.rdma_ports().to_vec();
     }
-    Ok(Settings { plan: Arc::new(plan), fabric: FabricConfig::default(), worker, pace: args.pace })
+    let natures = look(paths);
+    Ok(Settings { plan: Arc::new(plan), natures, fabric: FabricConfig::default(), worker, pace: args.pace })
 }
 
 fn open_store(args: &ReplayArgs) -> Result<Option<Arc<dyn Store>>, Failure> {

@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use analyzer::report::Report;
 use analyzer::topology::Plan;
-use analyzer::worker::TapNature;
 use serde_json::Value;
-use support::{Tap, run, shared};
+use support::{Tap, learnt, run, shared};
 
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
@@ -54,6 +53,18 @@ fn differences(truth: &Value, report: &Report) -> Vec<String> {
         ("packets", number(&truth["packets"]), report.capture.packets),
     ] {
         same(name, want.to_string(), got.to_string());
+    }
+    if truth["rdma_per_vlan"]["untagged"].is_null() && report.links.iter().any(|l| l.mirror.kind == "rspan") {
+        let want: BTreeMap<String, u64> = truth["rdma_per_vlan"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(vlan, seen)| (vlan.clone(), number(&seen["rdma_packets"])))
+            .collect();
+        let links = report.links.iter().filter(|l| l.mirror.vlan.is_some());
+        let got: BTreeMap<String, u64> =
+            links.map(|l| (l.mirror.vlan.unwrap().to_string(), l.roce.as_ref().map_or(0, |r| r.packets))).collect();
+        same("mirror VLANs", format!("{want:?}"), format!("{got:?}"));
     }
     found
 }
@@ -107,7 +118,10 @@ fn each(mut check: impl FnMut(&str, &Value, &Report)) {
     let labels: Value = serde_json::from_slice(&std::fs::read(folder.join("labels.json")).unwrap()).unwrap();
     for label in labels["captures"].as_array().unwrap() {
         let name = label["pcap"].as_str().unwrap();
-        let tap = Tap { path: folder.join(name), nature: TapNature::default() };
+        let path = folder.join(name);
+        let nature = learnt(&path);
+        assert_eq!(nature.rspan, label["encap"] == "rspan", "{name}");
+        let tap = Tap { path, nature };
         check(name, label, &run(&[tap], Plan::default(), |_| {}));
     }
 }

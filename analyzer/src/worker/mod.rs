@@ -6,6 +6,7 @@ mod links;
 mod messages;
 mod meter;
 mod naming;
+mod nature;
 mod rdma;
 mod slots;
 mod taps;
@@ -21,6 +22,8 @@ use crate::dpi::Inspector;
 use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal, TapFormat};
+
+pub use nature::NatureWatch;
 
 use flows::{Flow, Flows};
 use links::Links;

@@ -9,7 +9,7 @@ use analyzer::fabric::{Fabric, FabricConfig};
 use analyzer::report::Report;
 use analyzer::tick::Tick;
 use analyzer::topology::Plan;
-use analyzer::worker::{TapNature, Worker, WorkerConfig};
+use analyzer::worker::{NatureWatch, TapNature, Worker, WorkerConfig};
 use capture::{Direction, Frame, Interface, InterfaceId, LinkType};
 
 /// The shared captures, or a loud line that the test did not run.
@@ -80,29 +80,47 @@ pub struct Tap {
     pub nature: TapNature,
 }
 
+/// What a file's own frames say of its mirror.
+pub fn learnt(path: &Path) -> TapNature {
+    let file = Pcap::open(path);
+    let mut watch = NatureWatch::default();
+    let id = InterfaceId(0);
+    let interface = interface(id, path, file.link_type());
+    watch.add_interface(&interface);
+    watch.observe(&frames(&file, id));
+    watch.nature(&interface.source)
+}
+
+fn frames(file: &Pcap, interface: InterfaceId) -> Vec<Frame<'_>> {
+    file.records()
+        .iter()
+        .map(|r| Frame {
+            bytes: r.bytes,
+            at_ns: r.at_ns,
+            wire_len: r.wire_len,
+            interface,
+            direction: Direction::Unknown,
+        })
+        .collect()
+}
+
 /// Runs captures through worker and fabric, merged by time; `tick` sees every tick.
 pub fn run(taps: &[Tap], plan: Plan, mut tick: impl FnMut(&Tick)) -> Report {
     let files: Vec<Pcap> = taps.iter().map(|t| Pcap::open(&t.path)).collect();
     let mut worker = Worker::new(WorkerConfig::default(), Arc::new(plan));
-    let mut frames: Vec<Frame<'_>> = Vec::new();
+    let mut merged: Vec<Frame<'_>> = Vec::new();
     for (index, (tap, file)) in taps.iter().zip(&files).enumerate() {
         let id = InterfaceId(index as u16);
         worker.add_interface(&interface(id, &tap.path, file.link_type()), tap.nature);
-        frames.extend(file.records().iter().map(|r| Frame {
-            bytes: r.bytes,
-            at_ns: r.at_ns,
-            wire_len: r.wire_len,
-            interface: id,
-            direction: Direction::Unknown,
-        }));
+        merged.extend(frames(file, id));
     }
-    frames.sort_by_key(|f| f.at_ns);
+    merged.sort_by_key(|f| f.at_ns);
     let mut fabric = Fabric::new(FabricConfig::default());
     let mut ready = |t: Tick| {
         tick(&t);
         fabric.absorb(&t);
     };
-    worker.observe(&frames, &mut ready);
+    worker.observe(&merged, &mut ready);
     worker.finish(&mut ready);
     fabric.finish();
     fabric.report(Vec::new())
