@@ -4,7 +4,7 @@ mod names;
 mod publish;
 mod totals;
 
-pub use names::{l4, opcode, tap};
+pub use names::{l4, mirror, mirror_kind, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 
 use crate::detect::{DetectConfig, Engine};

@@ -3,12 +3,17 @@
 //! A [`Store`] takes [`Facts`] tick by tick and answers the questions of the page over any window of packet time.
 //! One contract suite runs against every store.
 
+pub mod embedded;
 mod memory;
 mod memory_sums;
+mod open;
 mod rows;
+mod sql;
 mod sums;
 
 pub use memory::Memory;
+pub use open::{OpenOptions, default_dir, open};
+pub use sql::{ClickHouse, Retention, cluster_statements};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -156,6 +161,10 @@ pub trait Store: Send + Sync {
     fn describe(&self) -> String;
     /// Takes facts in order. Done means kept; writing the same facts again changes nothing.
     fn write<'a>(&'a self, facts: &'a [Facts]) -> Answer<'a, ()>;
+    /// Writes what is still held back and lets go of what was opened; the store is not used afterwards.
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
     /// First and last moment held.
     fn extent(&self) -> Answer<'_, Extent>;
     /// Links with totals over the window and a strip of at most `steps` steps.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use analyzer::packet::MirrorKey;
 use analyzer::report::{Finding, Flow, Qp};
 use analyzer::tick::{LinkInfo, LinkTick};
 
-use crate::memory_sums::{FlowSums, QpSums};
+use crate::memory_sums;
 use crate::rows::{overlaps, page};
 use crate::sums::{self, Axis, Beside};
 use crate::{Answer, Extent, Facts, LinkRow, Page, Query, Series, Store, StoreError, Window};
@@ -43,6 +44,10 @@ fn rows_of(facts: &Facts) -> usize {
 
 fn run_of(facts: &Facts) -> Run {
     (facts.sensor.clone(), facts.run.clone())
+}
+
+fn order_of(facts: &Facts) -> (u64, u64, &str, &str) {
+    (facts.tick.start_ns, facts.sequence, &facts.sensor, &facts.run)
 }
 
 /// The link's entry in the table of its own run.
@@ -82,16 +87,20 @@ impl Memory {
     /// Facts whose tick touches the window; cheap, they are shared.
     fn within(&self, window: Window) -> Vec<Facts> {
         let held = self.read();
-        held.facts.iter().filter(|f| overlaps(window, f.tick.start_ns, f.tick.end_ns)).cloned().collect()
+        let touching = held.facts.iter().filter(|f| overlaps(window, f.tick.start_ns, f.tick.end_ns));
+        let mut facts: Vec<Facts> = touching.cloned().collect();
+        // The order in which every store adds them up: what is named later replaces what was named before.
+        facts.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+        facts
     }
 
-    /// Ids of links on which PFC was ever seen.
-    fn pfc_seen(&self) -> HashSet<String> {
+    /// Mirrors that let PFC through: one frame on any of their links proves it.
+    fn pfc_seen(&self) -> HashSet<(String, MirrorKey)> {
         let held = self.read();
         let mut seen = HashSet::new();
         for facts in &held.facts {
-            let paused = facts.tick.links.iter().filter(|l| l.pfc_frames > 0 || l.paused_ns.iter().any(|&ns| ns > 0));
-            seen.extend(paused.map(|l| link_id(facts, l.link).to_owned()));
+            let frames = facts.tick.links.iter().filter(|l| l.pfc_frames > 0);
+            seen.extend(frames.filter_map(|l| info_of(facts, l.link)).map(|info| (info.tap.clone(), info.mirror)));
         }
         seen
     }
@@ -100,7 +109,7 @@ impl Memory {
         let facts = self.within(window);
         let axis = axis_of(&facts, window, steps);
         let pfc_seen = self.pfc_seen();
-        let beside = beside_of(&facts);
+        let flows = flows_of(&facts);
         let mut links: BTreeMap<&str, (&LinkInfo, LinkTick, Vec<Option<LinkTick>>)> = BTreeMap::new();
         for f in &facts {
             for info in f.links.iter() {
@@ -108,16 +117,19 @@ impl Memory {
             }
             for tick in &f.tick.links {
                 if let Some((_, sum, strip)) = links.get_mut(link_id(f, tick.link)) {
-                    sums::add(sum, tick);
+                    sum.add(tick);
                     add_step(strip, &axis, f.tick.start_ns, tick);
                 }
             }
         }
         let row = |(id, (info, sum, strip)): (&str, (&LinkInfo, LinkTick, Vec<Option<LinkTick>>))| LinkRow {
             link: sums::link(
-                info,
+                sums::identity(info),
                 &sum,
-                Beside { pfc_seen: pfc_seen.contains(id), ..beside.get(id).copied().unwrap_or_default() },
+                Beside {
+                    pfc_seen: pfc_seen.contains(&(info.tap.clone(), info.mirror)),
+                    flows: flows.get(id).copied().unwrap_or_default(),
+                },
             ),
             bps: sums::bps(&axis, &strip),
             max_bps_100us: sums::max_bps_100us(&strip),
@@ -127,10 +139,12 @@ impl Memory {
     }
 
     fn link_series(&self, link: &str, window: Window, steps: u32) -> Option<Series> {
-        let known = self.read().facts.iter().rev().any(|f| f.links.iter().any(|info| info.id == link));
-        if !known {
-            return None;
-        }
+        let seen = self.pfc_seen();
+        let pfc_seen = {
+            let held = self.read();
+            let same = held.facts.iter().flat_map(|f| f.links.iter()).filter(|info| info.id == link);
+            same.map(|info| seen.contains(&(info.tap.clone(), info.mirror))).max()?
+        };
         let facts = self.within(window);
         let axis = axis_of(&facts, window, steps);
         let mut strip = axis.empty();
@@ -139,7 +153,7 @@ impl Memory {
                 add_step(&mut strip, &axis, f.tick.start_ns, tick);
             }
         }
-        Some(sums::series(&axis, &strip, self.pfc_seen().contains(link)))
+        Some(sums::series(&axis, &strip, pfc_seen))
     }
 
     fn touching(&self, window: Window) -> Vec<Finding> {
@@ -163,7 +177,7 @@ impl Memory {
 
 fn add_step(strip: &mut [Option<LinkTick>], axis: &Axis, start_ns: u64, tick: &LinkTick) {
     if let Some(step) = strip.get_mut(axis.step_of(start_ns)) {
-        sums::add(step.get_or_insert_default(), tick);
+        step.get_or_insert_default().add(tick);
     }
 }
 
@@ -174,22 +188,19 @@ fn axis_of(facts: &[Facts], window: Window, steps: u32) -> Axis {
     Axis::new(window, steps, tick_ns, lengths().map(|(length, _)| length).max().unwrap_or(0))
 }
 
-/// Flows and RDMA frames per link id.
-fn beside_of(facts: &[Facts]) -> HashMap<&str, Beside> {
-    let mut beside: HashMap<&str, Beside> = HashMap::new();
+/// Flows per link id.
+fn flows_of(facts: &[Facts]) -> HashMap<&str, u64> {
+    let mut flows: HashMap<&str, u64> = HashMap::new();
     let mut seen = HashSet::new();
     for f in facts {
         for flow in &f.tick.flows {
             let id = link_id(f, flow.link.0);
             if seen.insert((id, flow.key)) {
-                beside.entry(id).or_default().flows += 1;
+                *flows.entry(id).or_default() += 1;
             }
         }
-        for qp in &f.tick.qps {
-            beside.entry(link_id(f, qp.link.0)).or_default().rdma_packets += qp.packets + qp.copies;
-        }
     }
-    beside
+    flows
 }
 
 impl Held {
@@ -262,11 +273,11 @@ impl Store for Memory {
     }
 
     fn flows<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Flow>> {
-        ready(page(FlowSums::of(&self.within(query.window)), query))
+        ready(page(memory_sums::flows(&self.within(query.window)), query))
     }
 
     fn qps<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Qp>> {
-        ready(page(QpSums::of(&self.within(query.window)), query))
+        ready(page(memory_sums::qps(&self.within(query.window)), query))
     }
 
     fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Finding>> {

@@ -2,137 +2,116 @@
 
 use std::collections::BTreeMap;
 
+use analyzer::fabric::{l4, opcode};
 use analyzer::report::{Flow, Qp};
-use analyzer::tick::{FlowKey, FlowTick, QpKey, QpTick, SparseHistogram};
+use analyzer::tick::{FlowKey, FlowTick, QpKey, QpTick};
 
 use crate::Facts;
 use crate::memory::link_id;
-use crate::rows::{l4_name, naks, opcode_name};
+use crate::rows::naks;
 
-#[derive(Default)]
-struct FlowSum {
-    flow: Flow,
-    rtt: SparseHistogram,
+/// A sum, and the link of the newest tick in it: indices of different runs mean different links.
+struct Sum<'a, T> {
+    tick: T,
+    link: &'a str,
 }
 
-/// Flows by identity.
-pub(crate) struct FlowSums;
-
-impl FlowSums {
-    /// One row per flow, in order of the key.
-    pub fn of(facts: &[Facts]) -> impl Iterator<Item = Flow> {
-        let mut sums: BTreeMap<FlowKey, FlowSum> = BTreeMap::new();
-        for f in facts {
-            for tick in &f.tick.flows {
-                add_flow(sums.entry(tick.key).or_default(), tick, link_id(f, tick.link.0));
+/// One row per flow, in order of its identity as text.
+pub(crate) fn flows(facts: &[Facts]) -> impl Iterator<Item = Flow> {
+    let mut sums: BTreeMap<FlowKey, Sum<'_, FlowTick>> = BTreeMap::new();
+    for f in facts {
+        for tick in &f.tick.flows {
+            let link = link_id(f, tick.link.0);
+            match sums.get_mut(&tick.key) {
+                Some(sum) => (sum.tick.add(tick), sum.link = link).1,
+                None => drop(sums.insert(tick.key, Sum { tick: tick.clone(), link })),
             }
         }
-        sums.into_iter().map(|(key, sum)| Flow {
-            src: key.src.to_string(),
-            dst: key.dst.to_string(),
-            dport: key.dport,
-            dst_qp: key.dst_qp,
-            l4: l4_name(key.protocol),
-            rtt_ns: sum.rtt.quantiles(),
-            ..sum.flow
-        })
+    }
+    let mut rows: Vec<(u16, u8, Flow)> =
+        sums.into_values().map(|sum| (sum.tick.key.sport, sum.tick.key.protocol, flow(sum))).collect();
+    rows.sort_by(|(a_sport, a_protocol, a), (b_sport, b_protocol, b)| {
+        (&a.src, &a.dst, a_sport, a.dport, a_protocol, a.dst_qp).cmp(&(
+            &b.src, &b.dst, b_sport, b.dport, b_protocol, b.dst_qp,
+        ))
+    });
+    rows.into_iter().map(|(_, _, flow)| flow)
+}
+
+fn flow(sum: Sum<'_, FlowTick>) -> Flow {
+    let tick = sum.tick;
+    Flow {
+        src: tick.key.src.to_string(),
+        sport: tick.sport,
+        dst: tick.key.dst.to_string(),
+        dport: tick.key.dport,
+        l4: l4(tick.key.protocol),
+        vlan: tick.vlan,
+        dst_qp: tick.key.dst_qp,
+        link: sum.link.to_owned(),
+        packets: tick.packets,
+        bytes: tick.bytes,
+        first_ns: tick.first_ns,
+        last_ns: tick.last_ns,
+        retransmitted: tick.retransmitted,
+        ce_packets: tick.ce_packets,
+        app: tick.app.map(str::to_owned),
+        engine: tick.engine.to_owned(),
+        confidence: tick.confidence,
+        host_name: tick.host_name,
+        rtt_ns: tick.rtt.quantiles(),
+        ..Flow::default()
     }
 }
 
-fn add_flow(sum: &mut FlowSum, tick: &FlowTick, link: &str) {
-    let flow = &mut sum.flow;
-    let empty = flow.packets == 0;
-    // Naming follows the newest tick that had a name.
-    if empty || (tick.app.is_some(), tick.last_ns) >= (flow.app.is_some(), flow.last_ns) {
-        flow.app = tick.app.map(str::to_owned);
-        flow.engine = tick.engine.to_owned();
-        flow.confidence = tick.confidence;
-    }
-    if empty || tick.last_ns >= flow.last_ns {
-        flow.sport = tick.sport;
-        flow.vlan = tick.vlan.or(flow.vlan);
-        flow.host_name = tick.host_name.clone().or(flow.host_name.take());
-        flow.link = link.to_owned();
-        flow.last_ns = tick.last_ns;
-    }
-    flow.first_ns = if empty { tick.first_ns } else { flow.first_ns.min(tick.first_ns) };
-    flow.packets += tick.packets;
-    flow.bytes += tick.bytes;
-    flow.retransmitted += tick.retransmitted;
-    flow.ce_packets += tick.ce_packets;
-    sum.rtt.merge(&tick.rtt);
-}
-
-#[derive(Default)]
-struct QpSum {
-    qp: Qp,
-    naks: [u64; 4],
-    opcodes: BTreeMap<u8, u64>,
-    rtt: SparseHistogram,
-}
-
-/// Queue pairs by identity.
-pub(crate) struct QpSums;
-
-impl QpSums {
-    /// One row per queue-pair direction, in order of the key.
-    pub fn of(facts: &[Facts]) -> impl Iterator<Item = Qp> {
-        let mut sums: BTreeMap<QpKey, QpSum> = BTreeMap::new();
-        for f in facts {
-            for tick in &f.tick.qps {
-                let sum = sums.entry(tick.key).or_default();
-                identify(&mut sum.qp, tick, link_id(f, tick.link.0));
-                add_qp(sum, tick);
+/// One row per queue-pair direction, in order of its identity as text.
+pub(crate) fn qps(facts: &[Facts]) -> impl Iterator<Item = Qp> {
+    let mut sums: BTreeMap<QpKey, Sum<'_, QpTick>> = BTreeMap::new();
+    for f in facts {
+        for tick in &f.tick.qps {
+            let link = link_id(f, tick.link.0);
+            match sums.get_mut(&tick.key) {
+                Some(sum) => (sum.tick.add(tick), sum.link = link).1,
+                None => drop(sums.insert(tick.key, Sum { tick: tick.clone(), link })),
             }
         }
-        sums.into_iter().map(|(key, sum)| Qp {
-            src: key.src.to_string(),
-            dst: key.dst.to_string(),
-            dst_qp: key.dst_qp,
-            nak: naks(sum.naks),
-            opcodes: sum.opcodes.into_iter().map(|(op, n)| (opcode_name(op), n)).collect(),
-            rtt_ns: sum.rtt.quantiles(),
-            ..sum.qp
-        })
     }
+    let mut rows: Vec<Qp> = sums.into_values().map(qp).collect();
+    rows.sort_by(|a, b| (&a.src, &a.dst, a.dst_qp).cmp(&(&b.src, &b.dst, b.dst_qp)));
+    rows.into_iter()
 }
 
-/// What is said of a queue pair is what its newest tick says.
-fn identify(qp: &mut Qp, tick: &QpTick, link: &str) {
-    let empty = qp.packets == 0;
-    qp.first_ns = if empty { tick.first_ns } else { qp.first_ns.min(tick.first_ns) };
-    if empty || tick.last_ns >= qp.last_ns {
-        qp.last_ns = tick.last_ns;
-        qp.paired_by = tick.paired_by.to_owned();
-        qp.transport = tick.transport.to_owned();
-        qp.src_qp = tick.src_qp.or(qp.src_qp);
-        qp.service = tick.service.map(str::to_owned).or(qp.service.take());
-        qp.link = link.to_owned();
+fn qp(sum: Sum<'_, QpTick>) -> Qp {
+    let tick = sum.tick;
+    Qp {
+        src: tick.key.src.to_string(),
+        dst: tick.key.dst.to_string(),
+        dst_qp: tick.key.dst_qp,
+        src_qp: tick.src_qp,
+        paired_by: tick.paired_by.to_owned(),
+        transport: tick.transport.to_owned(),
+        service: tick.service.map(str::to_owned),
+        link: sum.link.to_owned(),
+        packets: tick.packets,
+        copies: tick.copies,
+        messages: tick.messages,
+        message_bytes: tick.message_bytes,
+        opcodes: tick.opcodes.into_iter().map(|(code, n)| (opcode(code), n)).collect(),
+        psn_gaps: tick.roce.psn_gaps,
+        retransmitted: tick.roce.retransmitted,
+        inversions: tick.roce.inversions,
+        nak: naks(tick.naks),
+        rnr: tick.roce.rnr,
+        timeouts: tick.roce.timeouts,
+        ce_packets: tick.ce_packets,
+        cnp_packets: tick.cnp_packets,
+        icrc_bad: tick.roce.icrc_bad,
+        icrc_checked: tick.roce.icrc_checked,
+        lost_before_tap: tick.roce.lost_before_tap,
+        lost_after_tap: tick.roce.lost_after_tap,
+        rtt_ns: tick.rtt.quantiles(),
+        job: None,
+        first_ns: tick.first_ns,
+        last_ns: tick.last_ns,
     }
-}
-
-fn add_qp(sum: &mut QpSum, tick: &QpTick) {
-    let qp = &mut sum.qp;
-    qp.packets += tick.packets;
-    qp.copies += tick.copies;
-    qp.messages += tick.messages;
-    qp.message_bytes += tick.message_bytes;
-    qp.psn_gaps += tick.roce.psn_gaps;
-    qp.retransmitted += tick.roce.retransmitted;
-    qp.inversions += tick.roce.inversions;
-    qp.rnr += tick.roce.rnr;
-    qp.timeouts += tick.roce.timeouts;
-    qp.ce_packets += tick.ce_packets;
-    qp.cnp_packets += tick.cnp_packets;
-    qp.icrc_bad += tick.roce.icrc_bad;
-    qp.icrc_checked += tick.roce.icrc_checked;
-    qp.lost_before_tap += tick.roce.lost_before_tap;
-    qp.lost_after_tap += tick.roce.lost_after_tap;
-    for (total, n) in sum.naks.iter_mut().zip(tick.naks) {
-        *total += n;
-    }
-    for &(opcode, n) in &tick.opcodes {
-        *sum.opcodes.entry(opcode).or_default() += n;
-    }
-    sum.rtt.merge(&tick.rtt);
 }

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use analyzer::packet::MirrorKind;
 use analyzer::report::{Finding, Flow, Naks, Qp};
 
 use crate::{Page, Query, StoreError, Window};
@@ -89,85 +88,10 @@ pub(crate) fn overlaps(window: Window, start_ns: u64, end_ns: u64) -> bool {
     start_ns < window.to_ns && end_ns > window.from_ns
 }
 
-/// Name of a mirror's envelope, as in the report.
-pub(crate) fn mirror_name(kind: MirrorKind) -> &'static str {
-    match kind {
-        MirrorKind::Plain => "plain",
-        MirrorKind::Rspan => "rspan",
-        MirrorKind::Erspan1 => "erspan1",
-        MirrorKind::Erspan2 => "erspan2",
-        MirrorKind::Erspan3 => "erspan3",
-        MirrorKind::Gretap => "gretap",
-        MirrorKind::Vxlan => "vxlan",
-        MirrorKind::Geneve => "geneve",
-    }
-}
-
-/// Name of an IP protocol number (IANA protocol numbers), as in the report.
-pub(crate) fn l4_name(protocol: u8) -> String {
-    let name = match protocol {
-        0 => "ethernet",
-        1 => "icmp",
-        2 => "igmp",
-        6 => "tcp",
-        17 => "udp",
-        47 => "gre",
-        50 => "esp",
-        58 => "icmpv6",
-        132 => "sctp",
-        other => return format!("ip-{other}"),
-    };
-    name.to_owned()
-}
-
-/// Name of a BTH opcode (IBTA vol 1, table 38): transport and operation.
-pub(crate) fn opcode_name(opcode: u8) -> String {
-    const OPERATIONS: [&str; 24] = [
-        "SEND_FIRST",
-        "SEND_MIDDLE",
-        "SEND_LAST",
-        "SEND_LAST_IMM",
-        "SEND_ONLY",
-        "SEND_ONLY_IMM",
-        "WRITE_FIRST",
-        "WRITE_MIDDLE",
-        "WRITE_LAST",
-        "WRITE_LAST_IMM",
-        "WRITE_ONLY",
-        "WRITE_ONLY_IMM",
-        "READ_REQ",
-        "READ_RESP_FIRST",
-        "READ_RESP_MIDDLE",
-        "READ_RESP_LAST",
-        "READ_RESP_ONLY",
-        "ACK",
-        "ATOMIC_ACK",
-        "CMP_SWAP",
-        "FETCH_ADD",
-        "RESYNC",
-        "SEND_LAST_INV",
-        "SEND_ONLY_INV",
-    ];
-    if opcode == 0x81 {
-        return "CNP".to_owned();
-    }
-    let transport = match opcode >> 5 {
-        0 => "RC",
-        1 => "UC",
-        2 => "RD",
-        3 => "UD",
-        5 => "XRC",
-        _ => return format!("0x{opcode:02x}"),
-    };
-    match OPERATIONS.get(usize::from(opcode & 0x1f)) {
-        Some(operation) => format!("{transport}_{operation}"),
-        None => format!("0x{opcode:02x}"),
-    }
-}
-
 /// NAKs by code in the order of the tick.
 pub(crate) fn naks(n: [u64; 4]) -> Naks {
-    Naks { sequence: n[0], invalid_request: n[1], remote_access: n[2], remote_operation: n[3] }
+    let [sequence, invalid_request, remote_access, remote_operation] = n;
+    Naks { sequence, invalid_request, remote_access, remote_operation }
 }
 
 /// A value that rows are sorted by. Absent sorts as 0 or "".
@@ -344,17 +268,4 @@ pub(crate) fn page<T: Row>(rows: impl Iterator<Item = T>, query: &Query) -> Resu
     let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
     let rows = rows.into_iter().skip(offset).take(query.limit.min(MAX_ROWS) as usize).collect();
     Ok(Page { rows, total })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn opcodes_are_named_by_transport_and_operation() {
-        let names: Vec<String> = [0x00, 0x0a, 0x11, 0x17, 0x64, 0x81, 0x1f, 0xff].map(opcode_name).into();
-        let right =
-            ["RC_SEND_FIRST", "RC_WRITE_ONLY", "RC_ACK", "RC_SEND_ONLY_INV", "UD_SEND_ONLY", "CNP", "0x1f", "0xff"];
-        assert_eq!(names, right);
-    }
 }

@@ -1,9 +1,9 @@
 //! Link ticks added up, and what is made of the sums: the same for every store.
 
-use analyzer::report::{Burst, Link, LinkMirror, LinkRoce, Pfc, Quantiles};
+use analyzer::fabric::mirror;
+use analyzer::report::{Burst, Link, LinkRoce, Pfc, Quantiles};
 use analyzer::tick::{LinkInfo, LinkTick, RoceCounters, SparseHistogram};
 
-use crate::rows::mirror_name;
 use crate::{Series, Window};
 
 /// Most steps of one answer.
@@ -45,87 +45,31 @@ impl Axis {
     }
 }
 
-/// Adds one tick of a link to a sum.
-pub(crate) fn add(sum: &mut LinkTick, tick: &LinkTick) {
-    if tick.packets > 0 {
-        sum.first_ns = if sum.packets == 0 { tick.first_ns } else { sum.first_ns.min(tick.first_ns) };
-        sum.last_ns = sum.last_ns.max(tick.last_ns);
-    }
-    sum.packets += tick.packets;
-    sum.bytes += tick.bytes;
-    sum.rdma_bytes += tick.rdma_bytes;
-    sum.ect_packets += tick.ect_packets;
-    sum.ce_packets += tick.ce_packets;
-    sum.cnp_packets += tick.cnp_packets;
-    sum.pfc_frames += tick.pfc_frames;
-    for (total, paused) in sum.paused_ns.iter_mut().zip(tick.paused_ns) {
-        *total += paused;
-    }
-    add_peaks(sum, tick);
-    sum.rtt.merge(&tick.rtt);
-    add_roce(&mut sum.roce, &tick.roce);
-    sum.tcp_retransmitted += tick.tcp_retransmitted;
-    sum.tcp_zero_window += tick.tcp_zero_window;
-    sum.bso_bad += tick.bso_bad;
-}
-
-fn add_peaks(sum: &mut LinkTick, tick: &LinkTick) {
-    if tick.silent_ns_max > sum.silent_ns_max {
-        (sum.silent_ns_max, sum.silent_until_ns) = (tick.silent_ns_max, tick.silent_until_ns);
-    }
-    sum.max_bytes_1ms = sum.max_bytes_1ms.max(tick.max_bytes_1ms);
-    if tick.max_bytes_100us > sum.max_bytes_100us {
-        (sum.max_bytes_100us, sum.max_100us_at_ns) = (tick.max_bytes_100us, tick.max_100us_at_ns);
-    }
-}
-
-/// Adds transport counters.
-pub(crate) fn add_roce(sum: &mut RoceCounters, more: &RoceCounters) {
-    sum.data_packets += more.data_packets;
-    sum.retransmitted += more.retransmitted;
-    sum.retransmitted_bytes += more.retransmitted_bytes;
-    sum.useful_bytes += more.useful_bytes;
-    sum.nak_sequence += more.nak_sequence;
-    sum.nak_other += more.nak_other;
-    sum.rnr += more.rnr;
-    sum.timeouts += more.timeouts;
-    sum.psn_gaps += more.psn_gaps;
-    sum.inversions += more.inversions;
-    sum.icrc_checked += more.icrc_checked;
-    sum.icrc_bad += more.icrc_bad;
-    sum.lost_before_tap += more.lost_before_tap;
-    sum.lost_after_tap += more.lost_after_tap;
-    sum.duplicated += more.duplicated;
-}
-
 /// Beyond its ticks, what a link's row says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside {
-    /// PFC was seen on this link at any time.
+    /// The mirror that shows it lets PFC through: a frame was seen on one of its links at any time.
     pub pfc_seen: bool,
     /// Flows seen on it in the window.
     pub flows: u64,
-    /// Frames of its queue pairs in the window, copies included.
-    pub rdma_packets: u64,
 }
 
-/// The report's row of a link.
-pub(crate) fn link(info: &LinkInfo, sum: &LinkTick, beside: Beside) -> Link {
+/// What a link is, without what it did.
+pub(crate) fn identity(info: &LinkInfo) -> Link {
     Link {
         id: info.id.clone(),
         name: info.name.clone(),
         from: info.from.clone(),
         to: info.to.clone(),
         speed_bps: info.speed_bps,
-        mirror: LinkMirror {
-            kind: mirror_name(info.mirror.kind).to_owned(),
-            session: info.mirror.session,
-            vlan: info.mirror.vlan,
-            port: info.mirror.port,
-            direction: None,
-            source: info.mirror.source.map(|a| a.to_string()),
-            tap: info.tap.clone(),
-        },
+        mirror: mirror(info.mirror, &info.tap),
+        ..Link::default()
+    }
+}
+
+/// The report's row of a link.
+pub(crate) fn link(identity: Link, sum: &LinkTick, beside: Beside) -> Link {
+    Link {
         packets: sum.packets,
         bytes: sum.bytes,
         first_ns: sum.first_ns,
@@ -138,15 +82,17 @@ pub(crate) fn link(info: &LinkInfo, sum: &LinkTick, beside: Beside) -> Link {
             paused_ns: beside.pfc_seen.then_some(sum.paused_ns),
         },
         rtt_ns: sum.rtt.quantiles(),
-        roce: (sum.rdma_bytes > 0).then(|| roce(&sum.roce, beside.rdma_packets)),
+        roce: (sum.rdma_bytes > 0 || sum.roce != RoceCounters::default()).then(|| roce(&sum.roce, sum.rdma_packets)),
         burst: Burst {
             max_bps_1ms: sum.max_bytes_1ms.saturating_mul(8_000),
             max_bps_100us: sum.max_bytes_100us.saturating_mul(80_000),
             max_100us_at_ns: sum.max_100us_at_ns,
         },
-        silent_ns_max: (sum.silent_ns_max > 0).then_some(sum.silent_ns_max),
+        // One packet has no silence beside it.
+        silent_ns_max: (sum.packets > 1).then_some(sum.silent_ns_max),
         flows: beside.flows,
         tcp_retransmitted: sum.tcp_retransmitted,
+        ..identity
     }
 }
 

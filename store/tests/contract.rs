@@ -1,13 +1,15 @@
 //! One contract, every store.
 
-#![allow(clippy::unwrap_used)]
+// Tests may stop on what they did not expect.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod contract_facts;
+mod with_server;
 
 use std::sync::Arc;
 
 use contract_facts::{TICK_NS, facts, query, window};
-use store::{Memory, Store};
+use store::{ClickHouse, Memory, Retention, Store};
 
 /// Everything a store promises; `name` says which store broke it.
 async fn keeps_the_contract(store: Arc<dyn Store>, name: &str) {
@@ -138,4 +140,11 @@ async fn memory_drops_the_oldest_and_counts() {
     store.write(&all).await.unwrap();
     assert_eq!(store.extent().await.unwrap().first_ns, Some(window(2, 4).from_ns));
     assert_eq!(store.dropped_rows(), 10);
+}
+
+#[tokio::test]
+async fn clickhouse_keeps_the_contract() {
+    let Some(server) = with_server::server() else { return };
+    let store = ClickHouse::open(&server.url("contract"), Retention::default()).await.unwrap();
+    keeps_the_contract(Arc::new(store), "ClickHouse").await;
 }

@@ -59,7 +59,8 @@ fn info(link: u32, id: &str, from: &str, to: &str) -> LinkInfo {
         speed_bps: (link == 0).then_some(100_000_000_000),
         group: None,
         mirror: MirrorKey::default(),
-        tap: "t.pcap".to_owned(),
+        // PFC is seen on the first tap only.
+        tap: ["t.pcap", "u.pcap"][link as usize].to_owned(),
         reverse: Some(LinkId(1 - link)),
         host: Some(Addr::v4([10, 0, 0, 1])),
         to_host: false,

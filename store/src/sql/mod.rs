@@ -1,0 +1,18 @@
+//! Facts in ClickHouse: what the tables are, how rows go in and how answers come out.
+
+mod batch;
+mod connection;
+mod errors;
+mod insert;
+mod links;
+mod lists;
+mod rows;
+mod schema;
+mod store;
+mod sums;
+mod text;
+
+pub(crate) use connection::{Address, Connection};
+pub use schema::{Retention, cluster_statements};
+pub use store::ClickHouse;
+pub(crate) use text::shown;
