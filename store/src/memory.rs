@@ -39,7 +39,8 @@ struct Held {
 }
 
 fn rows_of(facts: &Facts) -> usize {
-    1 + facts.tick.links.len() + facts.tick.flows.len() + facts.tick.qps.len()
+    let tick = &facts.tick;
+    1 + tick.links.len() + tick.flows.len() + tick.qps.len() + tick.messages.len()
 }
 
 fn run_of(facts: &Facts) -> Run {
@@ -60,7 +61,7 @@ pub(crate) fn link_id(facts: &Facts, link: u32) -> &str {
 }
 
 impl Memory {
-    /// Room for `max_rows` rows (a tick, or a link, flow or queue pair in a tick).
+    /// Room for `max_rows` rows (a tick, or a link, flow, queue pair or message in a tick).
     pub fn new(max_rows: usize) -> Self {
         Self { max_rows, held: RwLock::default() }
     }
@@ -117,7 +118,7 @@ impl Memory {
             }
             for tick in &f.tick.links {
                 if let Some((_, sum, strip)) = links.get_mut(link_id(f, tick.link)) {
-                    sum.add(tick);
+                    sums::add(sum, tick);
                     add_step(strip, &axis, f.tick.start_ns, tick);
                 }
             }
@@ -177,7 +178,7 @@ impl Memory {
 
 fn add_step(strip: &mut [Option<LinkTick>], axis: &Axis, start_ns: u64, tick: &LinkTick) {
     if let Some(step) = strip.get_mut(axis.step_of(start_ns)) {
-        step.get_or_insert_default().add(tick);
+        sums::add(step.get_or_insert_default(), tick);
     }
 }
 

@@ -59,6 +59,7 @@ fn flow(sum: Sum<'_, FlowTick>) -> Flow {
         engine: tick.engine.to_owned(),
         confidence: tick.confidence,
         host_name: tick.host_name,
+        attrs: tick.attrs.iter().flat_map(|a| a.iter()).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         rtt_ns: tick.rtt.quantiles(),
         ..Flow::default()
     }

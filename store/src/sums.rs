@@ -45,6 +45,12 @@ impl Axis {
     }
 }
 
+/// Adds one tick of a link to a sum, as far as answers need it: not its slots.
+pub(crate) fn add(sum: &mut LinkTick, tick: &LinkTick) {
+    sum.add_sums(tick);
+    sum.rtt.merge(&tick.rtt);
+}
+
 /// Beyond its ticks, what a link's row says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside {

@@ -89,6 +89,7 @@ async fn pages(store: &dyn Store, name: &str) {
         (Some("tls"), Some("a.example")),
         "{name}: once named, named"
     );
+    assert_eq!(tls.attrs["sni"], "a.example", "{name}");
     assert_eq!((tls.engine.as_str(), tls.confidence), ("dpi", 0.5), "{name}");
     let mut one = query(all, "src");
     one.search = "A.EXAMPLE".to_owned();

@@ -164,6 +164,7 @@ fn link_row(place: Place<'_>, info: &LinkInfo, pfc_seen: bool) -> LinkRow {
         tap: info.tap.clone(),
         reverse_index: info.reverse.map(|link| link.0),
         host: info.host.map(|host| host.to_string()),
+        to_host: info.to_host,
         pfc_seen,
     }
 }
@@ -178,6 +179,7 @@ fn histogram(row: &SparseHistogram) -> (Vec<u16>, Vec<u32>) {
 
 fn link_tick_row(place: Place<'_>, link: &LinkTick) -> LinkTickRow {
     let (rtt_buckets, rtt_counts) = histogram(&link.rtt);
+    let (idle_buckets, idle_counts) = histogram(&link.idle);
     LinkTickRow {
         sensor: place.sensor(),
         run: place.run(),
@@ -204,6 +206,8 @@ fn link_tick_row(place: Place<'_>, link: &LinkTick) -> LinkTickRow {
         max_100us_at_ns: link.max_100us_at_ns,
         rtt_buckets,
         rtt_counts,
+        idle_buckets,
+        idle_counts,
         tcp_retransmitted: link.tcp_retransmitted,
         tcp_zero_window: link.tcp_zero_window,
         bso_bad: link.bso_bad,
@@ -261,6 +265,7 @@ fn flow_row(place: Place<'_>, flow: &FlowTick) -> FlowTickRow {
         engine: flow.engine.to_owned(),
         confidence: Real(flow.confidence),
         host_name: flow.host_name.clone(),
+        attrs: flow.attrs.iter().flat_map(|a| a.iter()).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         rtt_buckets,
         rtt_counts,
     }

@@ -74,7 +74,7 @@ pub async fn rows(connection: &Connection, window: Window, steps: u32) -> Result
     for sum in strip(connection, &axis, &within("m", window, longest_ns)).await? {
         let (link, at) = (sum.link.clone(), sum.step as usize);
         let tick = sum.tick();
-        totals.entry(link.clone()).or_default().add(&tick);
+        sums::add(totals.entry(link.clone()).or_default(), &tick);
         if let Some(step) = strips.entry(link).or_insert_with(|| axis.empty()).get_mut(at) {
             *step = Some(tick);
         }

@@ -83,6 +83,7 @@ struct FlowSum {
     engine: String,
     confidence: f32,
     host_name: Option<String>,
+    attrs: Vec<(String, String)>,
     rtt: Histogram,
     total: u64,
 }
@@ -94,7 +95,7 @@ impl Counted for FlowSum {
 }
 
 const FLOW_COLUMNS: &str = "src, sport, dst, dport, l4, vlan, dst_qp, link, packets, bytes, first_ns, last_ns, retransmitted, \
-                            ce_packets, app, engine, confidence, host_name, rtt";
+                            ce_packets, app, engine, confidence, host_name, attrs, rtt";
 const FLOW_TEXT: &str = "lowerUTF8(concat(src, ' ', toString(sport), ' ', dst, ' ', toString(dport), ' ', l4, ' ', \
                          ifNull(toString(dst_qp), ''), ' ', app, ' ', ifNull(host_name, ''), ' ', link))";
 
@@ -103,7 +104,7 @@ fn flow_sums(window: &str) -> String {
         "SELECT x.src AS src, x.dst AS dst, x.key_sport AS key_sport, x.dport AS dport, x.protocol AS protocol, \
          x.dst_qp AS dst_qp, any(x.l4) AS l4, argMax((x.sport, x.link), {NEWEST}) AS newest, newest.1 AS sport, newest.2 AS link, \
          argMax((x.app, x.engine, x.confidence), (x.app != '', {NEWEST})) AS named, named.1 AS app, named.2 AS engine, \
-         named.3 AS confidence, argMax(x.vlan, {NEWEST}) AS vlan, argMax(x.host_name, {NEWEST}) AS host_name, \
+         named.3 AS confidence, argMax(x.vlan, {NEWEST}) AS vlan, argMax(x.host_name, {NEWEST}) AS host_name, argMaxIf(x.attrs, {NEWEST}, notEmpty(x.attrs)) AS attrs, \
          minIf(x.first_ns, x.first_ns > 0) AS first_ns, max(x.last_ns) AS last_ns, {}, sumMap(x.rtt_buckets, x.rtt_counts) AS rtt \
          FROM flows AS x WHERE {window} GROUP BY x.src, x.dst, x.key_sport, x.dport, x.protocol, x.dst_qp",
         sums("x", &["packets", "bytes", "retransmitted", "ce_packets"])
@@ -140,6 +141,7 @@ fn flow(sum: FlowSum) -> Flow {
         engine: sum.engine,
         confidence: sum.confidence,
         host_name: sum.host_name,
+        attrs: sum.attrs.into_iter().collect(),
         rtt_ns: histogram(sum.rtt).quantiles(),
         ..Flow::default()
     }

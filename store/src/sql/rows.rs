@@ -91,6 +91,8 @@ pub struct LinkRow {
     pub tap: String,
     pub reverse_index: Option<u32>,
     pub host: Option<String>,
+    /// The receiving end is that host.
+    pub to_host: bool,
     /// A PFC or PAUSE frame was seen on it.
     pub pfc_seen: bool,
 }
@@ -123,6 +125,8 @@ pub struct LinkTickRow {
     pub max_100us_at_ns: u64,
     pub rtt_buckets: Vec<u16>,
     pub rtt_counts: Vec<u32>,
+    pub idle_buckets: Vec<u16>,
+    pub idle_counts: Vec<u32>,
     pub data_packets: u64,
     pub retransmitted: u64,
     pub retransmitted_bytes: u64,
@@ -173,6 +177,7 @@ pub struct FlowTickRow {
     pub engine: String,
     pub confidence: Real<f32>,
     pub host_name: Option<String>,
+    pub attrs: Vec<(String, String)>,
     pub rtt_buckets: Vec<u16>,
     pub rtt_counts: Vec<u32>,
 }

@@ -129,6 +129,7 @@ impl LinkSum {
             tcp_zero_window: self.tcp_zero_window,
             bso_bad: self.bso_bad,
             rtt: histogram(self.rtt),
+            ..LinkTick::default()
         }
     }
 

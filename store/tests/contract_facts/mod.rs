@@ -112,7 +112,7 @@ fn tls(n: u64, at: u64) -> FlowTick {
         engine: if n == 1 { "dpi" } else { "none" },
         confidence: if n == 1 { 0.5 } else { 0.0 },
         host_name: (n == 1).then(|| "a.example".to_owned()),
-        attrs: None,
+        attrs: (n == 1).then(|| vec![("sni", "a.example".to_owned())].into()),
         rtt: SparseHistogram(vec![(bucket_of(5_000), 1)]),
     }
 }

@@ -24,5 +24,6 @@
     engine LowCardinality(String) CODEC(ZSTD(1)),
     confidence Float32 CODEC(ZSTD(1)),
     host_name Nullable(String) CODEC(ZSTD(1)),
+    attrs Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     rtt_buckets Array(UInt16) CODEC(ZSTD(1)),
     rtt_counts Array(UInt32) CODEC(ZSTD(1)),

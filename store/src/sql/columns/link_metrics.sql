@@ -23,6 +23,8 @@
     max_100us_at_ns UInt64 CODEC(T64, ZSTD(1)),
     rtt_buckets Array(UInt16) CODEC(ZSTD(1)),
     rtt_counts Array(UInt32) CODEC(ZSTD(1)),
+    idle_buckets Array(UInt16) CODEC(ZSTD(1)),
+    idle_counts Array(UInt32) CODEC(ZSTD(1)),
     data_packets UInt64 CODEC(T64, ZSTD(1)),
     retransmitted UInt64 CODEC(T64, ZSTD(1)),
     retransmitted_bytes UInt64 CODEC(T64, ZSTD(1)),

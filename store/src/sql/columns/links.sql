@@ -17,4 +17,5 @@
     tap LowCardinality(String) CODEC(ZSTD(1)),
     reverse_index Nullable(UInt32) CODEC(ZSTD(1)),
     host Nullable(String) CODEC(ZSTD(1)),
+    to_host Bool CODEC(ZSTD(1)),
     pfc_seen Bool CODEC(ZSTD(1)),
