@@ -31,9 +31,8 @@ pub(crate) fn flows(facts: &[Facts]) -> impl Iterator<Item = Flow> {
     let mut rows: Vec<(u16, u8, Flow)> =
         sums.into_values().map(|sum| (sum.tick.key.sport, sum.tick.key.protocol, flow(sum))).collect();
     rows.sort_by(|(a_sport, a_protocol, a), (b_sport, b_protocol, b)| {
-        (&a.src, &a.dst, a_sport, a.dport, a_protocol, a.dst_qp).cmp(&(
-            &b.src, &b.dst, b_sport, b.dport, b_protocol, b.dst_qp,
-        ))
+        (&a.src, &a.dst, a_sport, a.dport, a_protocol, a.dst_qp)
+            .cmp(&(&b.src, &b.dst, b_sport, b.dport, b_protocol, b.dst_qp))
     });
     rows.into_iter().map(|(_, _, flow)| flow)
 }

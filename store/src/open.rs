@@ -55,7 +55,11 @@ pub async fn open(spec: &str, options: OpenOptions) -> Result<Option<Arc<dyn Sto
         "memory" => Arc::new(Memory::new(options.memory_rows)),
         "embedded" => Arc::new(ClickHouse::embedded(server(&options)?, options.retention).await?),
         url if url.contains("://") => Arc::new(ClickHouse::open(url, options.retention).await?),
-        _ => return Err(StoreError::Never("a store is none, memory, embedded or http://user:password@host:8123/database".into())),
+        _ => {
+            return Err(StoreError::Never(
+                "a store is none, memory, embedded or http://user:password@host:8123/database".into(),
+            ));
+        }
     }))
 }
 

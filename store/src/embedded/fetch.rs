@@ -23,7 +23,9 @@ pub fn fetch(say: &dyn Fn(&str)) -> Result<PathBuf, StoreError> {
     }
     if !supported() {
         let why = "only Linux x86-64 with glibc has a pinned library";
-        return Err(StoreError::Never(format!("{why}; name one of your own with {LIBRARY_ENV}, or use --store memory")));
+        return Err(StoreError::Never(format!(
+            "{why}; name one of your own with {LIBRARY_ENV}, or use --store memory"
+        )));
     }
     let folder = writable_folder()?;
     let work = folder.join(format!("fetch.{}", std::process::id()));
@@ -69,7 +71,9 @@ fn pack(work: &Path) -> Result<(), StoreError> {
     let mut npm = Command::new("npm");
     npm.args(["pack", "--silent", RELEASE.package]).current_dir(work).stdin(Stdio::null()).stdout(Stdio::null());
     let output = npm.output().map_err(|why| {
-        StoreError::Never(format!("cannot run npm ({why}); install it (Debian: apt-get install npm), then run this again"))
+        StoreError::Never(format!(
+            "cannot run npm ({why}); install it (Debian: apt-get install npm), then run this again"
+        ))
     })?;
     if output.status.success() {
         return Ok(());

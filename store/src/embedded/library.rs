@@ -70,7 +70,9 @@ pub fn is_whole(file: &Path) -> bool {
 fn absent() -> StoreError {
     let others = "or use --store memory (nothing to install, gone at the end), or --store http://user:password@host:8123/database";
     StoreError::Never(if supported() {
-        format!("the ClickHouse library is not here yet; run `fabricscope setup-store` once (178 MB through npm), {others}")
+        format!(
+            "the ClickHouse library is not here yet; run `fabricscope setup-store` once (178 MB through npm), {others}"
+        )
     } else {
         format!(
             "there is no pinned ClickHouse library for this machine (only Linux x86-64 with glibc); name one with {LIBRARY_ENV}, {others}"

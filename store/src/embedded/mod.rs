@@ -152,7 +152,8 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let by = fs::read_to_string(&path).unwrap_or_default();
-            let by = by.trim().parse::<u32>().map_or_else(|_| "another process".to_owned(), |id| format!("process {id}"));
+            let by =
+                by.trim().parse::<u32>().map_or_else(|_| "another process".to_owned(), |id| format!("process {id}"));
             return Err(StoreError::Never(format!(
                 "embedded ClickHouse: {by} uses the database in {} already; end it, or keep this one's data in another folder",
                 dir.display()

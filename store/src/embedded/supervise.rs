@@ -99,7 +99,10 @@ async fn up(launch: &Launch, process: &AtomicU32) -> Result<Running, StoreError>
             )));
         }
         if Instant::now() >= deadline {
-            return Err(StoreError::Retry(format!("embedded ClickHouse in {dir} does not answer after {} s", START.as_secs())));
+            return Err(StoreError::Retry(format!(
+                "embedded ClickHouse in {dir} does not answer after {} s",
+                START.as_secs()
+            )));
         }
         sleep(Duration::from_millis(25)).await;
     }
@@ -150,7 +153,9 @@ impl Watcher {
         let count = self.restarts.fetch_add(1, Ordering::Relaxed) + 1;
         let status = ended.map_or_else(|why| why.to_string(), |status| status.to_string());
         let pause = pause.as_millis();
-        (self.notice)(&format!("the embedded ClickHouse ended by itself ({status}); starting it again in {pause} ms (restart {count})"));
+        (self.notice)(&format!(
+            "the embedded ClickHouse ended by itself ({status}); starting it again in {pause} ms (restart {count})"
+        ));
     }
 
     /// Tries until it is up.

@@ -57,7 +57,9 @@ fn decoded(text: &str) -> Result<String, StoreError> {
             continue;
         }
         let digits = [rest.next(), rest.next()].map(|d| d.and_then(|d| char::from(d).to_digit(16)));
-        let [Some(high), Some(low)] = digits else { return Err(wrong("a % is not followed by two hexadecimal digits")) };
+        let [Some(high), Some(low)] = digits else {
+            return Err(wrong("a % is not followed by two hexadecimal digits"));
+        };
         bytes.push((high * 16 + low) as u8);
     }
     String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 once decoded"))
@@ -197,7 +199,9 @@ mod tests {
 
     #[test]
     fn wrong_urls_are_refused_without_repeating_them() {
-        for url in ["ftp://secret@h", "http://", "http://secret@", "http://h/secret/b", "http://h/?secret=1", "http://h/%z"] {
+        for url in
+            ["ftp://secret@h", "http://", "http://secret@", "http://h/secret/b", "http://h/?secret=1", "http://h/%z"]
+        {
             let error = Address::of(url).unwrap_err().to_string();
             assert!(error.contains("http://user:password@host") && !error.contains("secret"), "{url}: {error}");
         }

@@ -40,7 +40,9 @@ fn server_said(message: &str) -> StoreError {
 pub fn sorted(error: &Error) -> StoreError {
     match error {
         Error::BadResponse(message) => server_said(message),
-        Error::Network(why) => StoreError::Retry(format!("cannot reach ClickHouse: {}", shown(&chain(why.as_ref()), 200))),
+        Error::Network(why) => {
+            StoreError::Retry(format!("cannot reach ClickHouse: {}", shown(&chain(why.as_ref()), 200)))
+        }
         Error::TimedOut => StoreError::Retry("ClickHouse did not answer in time".to_owned()),
         Error::Decompression(_) | Error::Compression(_) | Error::NotEnoughData => {
             StoreError::Retry(format!("ClickHouse's answer broke off: {}", shown(&error.to_string(), 200)))

@@ -52,7 +52,9 @@ async fn axis(connection: &Connection, window: Window, steps: u32) -> Result<(Ax
 /// The step that a tick belongs to, as [`Axis::step_of`].
 fn step(axis: &Axis) -> String {
     let (start, step, last) = (axis.start_ns, axis.step_ns, axis.len.saturating_sub(1));
-    format!("least(intDiv(toUInt64(if(m.start_ns > {start}, m.start_ns - {start}, 0)), toUInt64({step})), toUInt64({last}))")
+    format!(
+        "least(intDiv(toUInt64(if(m.start_ns > {start}, m.start_ns - {start}, 0)), toUInt64({step})), toUInt64({last}))"
+    )
 }
 
 async fn strip(connection: &Connection, axis: &Axis, filter: &str) -> Result<Vec<LinkSum>, StoreError> {
@@ -112,7 +114,8 @@ struct Identity {
 /// The mirror that shows a link, as part of a key.
 const MIRROR: &str = "l.tap, l.mirror_kind, l.mirror_session, l.mirror_vlan, l.mirror_port, l.mirror_source";
 /// Its parts, in a form that compares where some are absent.
-const MIRROR_TEXT: &str = "toString((l.tap, l.mirror_kind, l.mirror_session, l.mirror_vlan, l.mirror_port, l.mirror_source))";
+const MIRROR_TEXT: &str =
+    "toString((l.tap, l.mirror_kind, l.mirror_session, l.mirror_vlan, l.mirror_port, l.mirror_source))";
 
 /// Links by id: identity, and whether their mirror ever showed PFC (one frame on any of its links proves it).
 async fn known(
@@ -166,11 +169,7 @@ fn identity(row: Identity) -> (Link, bool) {
 }
 
 /// Flows per link id.
-async fn flows(
-    connection: &Connection,
-    window: Window,
-    longest_ns: u64,
-) -> Result<HashMap<String, u64>, StoreError> {
+async fn flows(connection: &Connection, window: Window, longest_ns: u64) -> Result<HashMap<String, u64>, StoreError> {
     #[derive(Row, Deserialize)]
     struct Count {
         link: String,
@@ -194,7 +193,8 @@ pub async fn series(
 ) -> Result<Option<Series>, StoreError> {
     let id = literal(link);
     let seen = format!("SELECT {MIRROR_TEXT} FROM links AS l WHERE l.pfc_seen");
-    let select = format!("SELECT max({MIRROR_TEXT} IN ({seen})) AS pfc FROM links AS l WHERE l.link = {id} HAVING count() > 0");
+    let select =
+        format!("SELECT max({MIRROR_TEXT} IN ({seen})) AS pfc FROM links AS l WHERE l.link = {id} HAVING count() > 0");
     let Some(pfc_seen) = connection.select::<u8>(&select).await?.into_iter().max() else { return Ok(None) };
     let (axis, longest_ns) = axis(connection, window, steps).await?;
     let filter = format!("m.link = {id} AND {}", within("m", window, longest_ns));

@@ -43,12 +43,20 @@ fn filter(query: &Query, texts: &str, name: &str) -> String {
 }
 
 /// One page of what `from` gives; past the end the total is asked for by itself.
-async fn page<T>(connection: &Connection, columns: &str, from: &str, order: &str, query: &Query) -> Result<Page<T>, StoreError>
+async fn page<T>(
+    connection: &Connection,
+    columns: &str,
+    from: &str,
+    order: &str,
+    query: &Query,
+) -> Result<Page<T>, StoreError>
 where
     T: Counted + clickhouse::RowOwned + clickhouse::RowRead,
 {
     let (limit, offset) = (query.limit.min(MAX_ROWS), query.offset);
-    let select = format!("SELECT {columns}, count() OVER () AS total FROM {from} ORDER BY {order} LIMIT {limit} OFFSET {offset}");
+    let select = format!(
+        "SELECT {columns}, count() OVER () AS total FROM {from} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    );
     let rows: Vec<T> = connection.select(&select).await?;
     let total = match rows.first() {
         Some(row) => row.total(),
@@ -210,8 +218,7 @@ const QP_SUMS: &[&str] = &[
     "lost_before_tap",
     "lost_after_tap",
 ];
-const QP_NAMES: &str =
-    "src, dst, dst_qp, src_qp, paired_by, transport, service, link, opcodes, rtt, first_ns, last_ns";
+const QP_NAMES: &str = "src, dst, dst_qp, src_qp, paired_by, transport, service, link, opcodes, rtt, first_ns, last_ns";
 const QP_TEXT: &str = "lowerUTF8(concat(src, ' ', dst, ' ', toString(dst_qp), ' ', ifNull(toString(src_qp), ''), ' ', transport, ' ', \
                        ifNull(service, ''), ' ', link))";
 
@@ -302,8 +309,9 @@ pub async fn findings(connection: &Connection, query: &Query) -> Result<Page<Fin
     let order = format!("{}, since_ns, sensor, run, id", order(column, query));
     let page: Page<FindingBody> = page(connection, "body", &from, &order, query).await?;
     let rows = page.rows.iter().map(|row| {
-        serde_json::from_str(&row.body)
-            .map_err(|why| StoreError::Never(format!("a finding in the database is not in the form of the report: {why}")))
+        serde_json::from_str(&row.body).map_err(|why| {
+            StoreError::Never(format!("a finding in the database is not in the form of the report: {why}"))
+        })
     });
     Ok(Page { rows: rows.collect::<Result<_, _>>()?, total: page.total })
 }

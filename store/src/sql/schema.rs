@@ -156,8 +156,11 @@ impl Migration {
 }
 
 /// All, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, note: "ticks, links, link metrics, flows, queue pairs, taps, findings, runs", statements: first }];
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    note: "ticks, links, link metrics, flows, queue pairs, taps, findings, runs",
+    statements: first,
+}];
 
 /// Where tables are made.
 pub struct Target<'a> {
