@@ -7,13 +7,17 @@ pub mod embedded;
 mod memory;
 mod memory_sums;
 mod open;
+mod queue;
 mod rows;
+mod spool;
 mod sql;
 mod sums;
+mod writing;
 
 pub use memory::Memory;
 pub use open::{OpenOptions, default_dir, open};
-pub use sql::{ClickHouse, Retention, cluster_statements};
+pub use queue::{Fullness, StoreWriter, WriterCounters, WriterOptions};
+pub use sql::{Batch, ClickHouse, Retention, cluster_statements};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -161,6 +165,14 @@ pub trait Store: Send + Sync {
     fn describe(&self) -> String;
     /// Takes facts in order. Done means kept; writing the same facts again changes nothing.
     fn write<'a>(&'a self, facts: &'a [Facts]) -> Answer<'a, ()>;
+    /// Whether [`Self::write_batch`] works: facts may then wait on disk.
+    fn takes_batches(&self) -> bool {
+        false
+    }
+    /// Takes facts that waited on disk, in the form they had there.
+    fn write_batch<'a>(&'a self, _batch: &'a Batch) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Err(StoreError::Never("this store takes facts, not batches of rows".to_owned()))))
+    }
     /// Writes what is still held back and lets go of what was opened; the store is not used afterwards.
     fn close(&self) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))

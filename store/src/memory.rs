@@ -38,7 +38,8 @@ struct Held {
     dropped_findings: u64,
 }
 
-fn rows_of(facts: &Facts) -> usize {
+/// Rows of one tick.
+pub(crate) fn rows_of(facts: &Facts) -> usize {
     let tick = &facts.tick;
     1 + tick.links.len() + tick.flows.len() + tick.qps.len() + tick.messages.len()
 }

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 /// `clickhouse-local`'s entry point, as the library exports it.
+// SAFETY of calls: see `run`.
 type EntryPoint = unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut c_void;
 
 /// Runs the server. `arguments` are those after the hidden subcommand: library, folder, HTTP port, native port. The server ends

@@ -19,13 +19,13 @@ const LINKS_AGAIN_NS: u64 = 86_400_000_000_000;
 /// Rows on their way to a database.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Batch {
-    pub ticks: Vec<TickRow>,
-    pub links: Vec<LinkRow>,
-    pub link_metrics: Vec<LinkTickRow>,
-    pub flows: Vec<FlowTickRow>,
-    pub qps: Vec<QpTickRow>,
-    pub taps: Vec<TapTickRow>,
-    pub findings: Vec<FindingRow>,
+    pub(crate) ticks: Vec<TickRow>,
+    pub(crate) links: Vec<LinkRow>,
+    pub(crate) link_metrics: Vec<LinkTickRow>,
+    pub(crate) flows: Vec<FlowTickRow>,
+    pub(crate) qps: Vec<QpTickRow>,
+    pub(crate) taps: Vec<TapTickRow>,
+    pub(crate) findings: Vec<FindingRow>,
 }
 
 /// Which links were written already, so that they are not written with every tick.
@@ -63,7 +63,7 @@ impl Place<'_> {
 
 impl Batch {
     /// Rows of some facts; `known` says which links need no row and learns those that get one.
-    pub fn of(facts: &[Facts], known: &mut Known) -> Result<Self, StoreError> {
+    pub(crate) fn of(facts: &[Facts], known: &mut Known) -> Result<Self, StoreError> {
         let mut batch = Self::default();
         for f in facts {
             batch.add(f, known)?;

@@ -12,7 +12,11 @@ mod store;
 mod sums;
 mod text;
 
+pub use batch::Batch;
+pub(crate) use batch::Known;
 pub(crate) use connection::{Address, Connection};
 pub use schema::{Retention, cluster_statements};
 pub use store::ClickHouse;
+#[cfg(test)]
+pub(crate) use rows::TickRow;
 pub(crate) use text::shown;

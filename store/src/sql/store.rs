@@ -161,6 +161,14 @@ impl Store for ClickHouse {
         }
     }
 
+    fn takes_batches(&self) -> bool {
+        true
+    }
+
+    fn write_batch<'a>(&'a self, batch: &'a Batch) -> Answer<'a, ()> {
+        Box::pin(insert::batch(&self.connection, batch))
+    }
+
     fn close(&self) -> Answer<'_, ()> {
         Box::pin(async {
             if let Some(server) = &self.embedded {
