@@ -142,10 +142,10 @@ impl Memory {
 
     fn link_series(&self, link: &str, window: Window, steps: u32) -> Option<Series> {
         let seen = self.pfc_seen();
-        let pfc_seen = {
+        let pauses_known = {
             let held = self.read();
             let same = held.facts.iter().flat_map(|f| f.links.iter()).filter(|info| info.id == link);
-            same.map(|info| seen.contains(&(info.tap.clone(), info.mirror))).max()?
+            same.map(|info| info.speed_bps.is_some() && seen.contains(&(info.tap.clone(), info.mirror))).max()?
         };
         let facts = self.within(window);
         let axis = axis_of(&facts, window, steps);
@@ -155,7 +155,7 @@ impl Memory {
                 add_step(&mut strip, &axis, f.tick.start_ns, tick);
             }
         }
-        Some(sums::series(&axis, &strip, pfc_seen))
+        Some(sums::series(&axis, &strip, pauses_known))
     }
 
     fn touching(&self, window: Window) -> Vec<Finding> {

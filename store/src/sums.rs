@@ -85,7 +85,8 @@ pub(crate) fn link(identity: Link, sum: &LinkTick, beside: Beside) -> Link {
         pfc: Pfc {
             visible: if beside.pfc_seen { "yes" } else { "unknown" }.to_owned(),
             frames: sum.pfc_frames,
-            paused_ns: beside.pfc_seen.then_some(sum.paused_ns),
+            // Quanta are bit times: without the speed of the link the time that they hold is not known.
+            paused_ns: (beside.pfc_seen && identity.speed_bps.is_some()).then_some(sum.paused_ns),
         },
         rtt_ns: sum.rtt.quantiles(),
         roce: (sum.rdma_bytes > 0 || sum.roce != RoceCounters::default()).then(|| roce(&sum.roce, sum.rdma_packets)),
@@ -145,8 +146,8 @@ fn paused_share(axis: &Axis, steps: &[Option<LinkTick>]) -> Vec<Option<f64>> {
     steps.iter().map(|s| s.as_ref().and_then(share)).collect()
 }
 
-/// All columns of one link.
-pub(crate) fn series(axis: &Axis, steps: &[Option<LinkTick>], pfc_seen: bool) -> Series {
+/// All columns of one link. Pauses are known where its mirror lets PFC through and its speed is known.
+pub(crate) fn series(axis: &Axis, steps: &[Option<LinkTick>], pauses_known: bool) -> Series {
     let quantiles: Vec<Option<Quantiles>> =
         steps.iter().map(|s| s.as_ref().map(|s| &s.rtt).and_then(SparseHistogram::quantiles)).collect();
     let rtt = |value: fn(&Quantiles) -> u64| quantiles.iter().map(|q| q.as_ref().map(|q| value(q) as f64)).collect();
@@ -160,7 +161,7 @@ pub(crate) fn series(axis: &Axis, steps: &[Option<LinkTick>], pfc_seen: bool) ->
         packets: column(steps, |s| Some(s.packets as f64)),
         ce_share: ce_share(steps),
         cnp_packets: column(steps, |s| Some(s.cnp_packets as f64)),
-        paused_share: if pfc_seen { paused_share(axis, steps) } else { vec![None; steps.len()] },
+        paused_share: if pauses_known { paused_share(axis, steps) } else { vec![None; steps.len()] },
         retransmitted: column(steps, |s| Some((s.roce.retransmitted + s.tcp_retransmitted) as f64)),
         rtt_p50: rtt(|q| q.p50),
         rtt_p90: rtt(|q| q.p90),

@@ -232,6 +232,7 @@ fn transport_of_link(link: &LinkTick) -> LinkTickRow {
         icrc_bad: c.icrc_bad,
         lost_before_tap: c.lost_before_tap,
         lost_after_tap: c.lost_after_tap,
+        duplicated: c.duplicated,
         ..LinkTickRow::default()
     }
 }
@@ -328,6 +329,7 @@ fn transport_of_qp(qp: &QpTick) -> QpTickRow {
         icrc_bad: c.icrc_bad,
         lost_before_tap: c.lost_before_tap,
         lost_after_tap: c.lost_after_tap,
+        duplicated: c.duplicated,
         ..QpTickRow::default()
     }
 }

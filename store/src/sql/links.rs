@@ -194,8 +194,8 @@ pub async fn series(
     let id = literal(link);
     let seen = format!("SELECT {MIRROR_TEXT} FROM links AS l WHERE l.pfc_seen");
     let select =
-        format!("SELECT max({MIRROR_TEXT} IN ({seen})) AS pfc FROM links AS l WHERE l.link = {id} HAVING count() > 0");
-    let Some(pfc_seen) = connection.select::<u8>(&select).await?.into_iter().max() else { return Ok(None) };
+        format!("SELECT max(isNotNull(l.speed_bps) AND {MIRROR_TEXT} IN ({seen})) AS known FROM links AS l WHERE l.link = {id} HAVING count() > 0");
+    let Some(pauses_known) = connection.select::<u8>(&select).await?.into_iter().max() else { return Ok(None) };
     let (axis, longest_ns) = axis(connection, window, steps).await?;
     let filter = format!("m.link = {id} AND {}", within("m", window, longest_ns));
     let mut steps = axis.empty();
@@ -205,5 +205,5 @@ pub async fn series(
             *step = Some(sum.tick());
         }
     }
-    Ok(Some(sums::series(&axis, &steps, pfc_seen > 0)))
+    Ok(Some(sums::series(&axis, &steps, pauses_known > 0)))
 }

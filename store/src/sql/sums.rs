@@ -31,6 +31,7 @@ const LINK_SUMS: &[&str] = &[
     "icrc_bad",
     "lost_before_tap",
     "lost_after_tap",
+    "duplicated",
     "tcp_retransmitted",
     "tcp_zero_window",
     "bso_bad",
@@ -63,6 +64,7 @@ pub struct LinkSum {
     icrc_bad: u64,
     lost_before_tap: u64,
     lost_after_tap: u64,
+    duplicated: u64,
     tcp_retransmitted: u64,
     tcp_zero_window: u64,
     bso_bad: u64,
@@ -149,6 +151,7 @@ impl LinkSum {
             icrc_bad: self.icrc_bad,
             lost_before_tap: self.lost_before_tap,
             lost_after_tap: self.lost_after_tap,
+            duplicated: self.duplicated,
         }
     }
 }

@@ -39,6 +39,7 @@
     icrc_bad UInt64 CODEC(T64, ZSTD(1)),
     lost_before_tap UInt64 CODEC(T64, ZSTD(1)),
     lost_after_tap UInt64 CODEC(T64, ZSTD(1)),
+    duplicated UInt64 CODEC(T64, ZSTD(1)),
     tcp_retransmitted UInt64 CODEC(T64, ZSTD(1)),
     tcp_zero_window UInt64 CODEC(T64, ZSTD(1)),
     bso_bad UInt64 CODEC(T64, ZSTD(1)),

@@ -34,6 +34,7 @@
     icrc_bad UInt64 CODEC(T64, ZSTD(1)),
     lost_before_tap UInt64 CODEC(T64, ZSTD(1)),
     lost_after_tap UInt64 CODEC(T64, ZSTD(1)),
+    duplicated UInt64 CODEC(T64, ZSTD(1)),
     ce_packets UInt64 CODEC(T64, ZSTD(1)),
     cnp_packets UInt64 CODEC(T64, ZSTD(1)),
     repeats_of_one_psn_max UInt32 CODEC(T64, ZSTD(1)),
