@@ -173,7 +173,9 @@ impl StoreWriter {
     /// The spool's folder cannot be used.
     pub fn start(store: Arc<dyn Store>, options: WriterOptions) -> Result<Self, StoreError> {
         let spool = match &options.fullness {
-            Fullness::Spool { dir, max_bytes } if store.takes_batches() => Some(Mutex::new(Spool::open(dir, *max_bytes)?)),
+            Fullness::Spool { dir, max_bytes } if store.takes_batches() => {
+                Some(Mutex::new(Spool::open(dir, *max_bytes)?))
+            }
             _ => None,
         };
         let (sender, received) = mpsc::channel(options.queue.max(1));

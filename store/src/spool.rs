@@ -172,7 +172,8 @@ mod tests {
     use crate::sql::TickRow;
 
     fn batch(ticks: u64) -> Batch {
-        let row = |sequence| TickRow { sequence, sensor: "s\0\"é".to_owned(), start_ns: u64::MAX, ..TickRow::default() };
+        let row =
+            |sequence| TickRow { sequence, sensor: "s\0\"é".to_owned(), start_ns: u64::MAX, ..TickRow::default() };
         Batch { ticks: (0..ticks).map(row).collect(), ..Batch::default() }
     }
 

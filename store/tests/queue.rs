@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use contract_facts::facts;
 use store::{
-    Answer, Batch, ClickHouse, Extent, Facts, Fullness, LinkRow, Memory, Page, Query, Retention, Series, Store, StoreError,
-    StoreWriter, Window, WriterOptions,
+    Answer, Batch, ClickHouse, Extent, Facts, Fullness, LinkRow, Memory, Page, Query, Retention, Series, Store,
+    StoreError, StoreWriter, Window, WriterOptions,
 };
 
 fn blocking() -> WriterOptions {
@@ -35,7 +35,10 @@ async fn a_replay_waits_and_loses_nothing() {
     assert_eq!(counters.taken, 500);
     let counters = writer.finish().await;
     assert_eq!((counters.written, counters.is_whole()), (500, true), "{counters:?}");
-    assert_eq!(store.links(contract_facts::window(0, 500), 1).await.unwrap()[0].link.packets, (1..=500u64).sum::<u64>() * 10);
+    assert_eq!(
+        store.links(contract_facts::window(0, 500), 1).await.unwrap()[0].link.packets,
+        (1..=500u64).sum::<u64>() * 10
+    );
 }
 
 /// A store that fails as told, in front of memory.

@@ -193,8 +193,9 @@ pub async fn series(
 ) -> Result<Option<Series>, StoreError> {
     let id = literal(link);
     let seen = format!("SELECT {MIRROR_TEXT} FROM links AS l WHERE l.pfc_seen");
-    let select =
-        format!("SELECT max(isNotNull(l.speed_bps) AND {MIRROR_TEXT} IN ({seen})) AS known FROM links AS l WHERE l.link = {id} HAVING count() > 0");
+    let select = format!(
+        "SELECT max(isNotNull(l.speed_bps) AND {MIRROR_TEXT} IN ({seen})) AS known FROM links AS l WHERE l.link = {id} HAVING count() > 0"
+    );
     let Some(pauses_known) = connection.select::<u8>(&select).await?.into_iter().max() else { return Ok(None) };
     let (axis, longest_ns) = axis(connection, window, steps).await?;
     let filter = format!("m.link = {id} AND {}", within("m", window, longest_ns));

@@ -15,8 +15,8 @@ mod text;
 pub use batch::Batch;
 pub(crate) use batch::Known;
 pub(crate) use connection::{Address, Connection};
-pub use schema::{Retention, cluster_statements};
-pub use store::ClickHouse;
 #[cfg(test)]
 pub(crate) use rows::TickRow;
+pub use schema::{Retention, cluster_statements};
+pub use store::ClickHouse;
 pub(crate) use text::shown;
