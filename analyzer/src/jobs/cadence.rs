@@ -7,6 +7,14 @@ use super::lane::Msg;
 pub(super) const MIN_STEPS: usize = 3;
 /// Levels of silence that are tried as the end of a step.
 const LEVELS: usize = 6;
+/// Silence between steps over silence within, above which a silence alone ends a step.
+pub(super) const VERY_CLEAR: f64 = 3.0;
+/// Steps that tell the phase.
+const PHASE_STEPS: usize = 8;
+/// A step of so many messages may be one longer or shorter where the mirror lost or split one.
+const SLIPS_FROM: usize = 4;
+/// The silence beside the expected end of a step is taken for it when it is so many times longer.
+const SLIP: u64 = 8;
 /// Silences below this are no silences.
 const FLOOR_NS: u64 = 1_000;
 
@@ -15,8 +23,6 @@ const FLOOR_NS: u64 = 1_000;
 pub(super) struct Beat {
     pub start_ns: u64,
     pub end_ns: u64,
-    /// Acknowledged.
-    pub done_ns: u64,
     pub first: usize,
     pub len: usize,
     pub complete: bool,
@@ -71,7 +77,7 @@ fn common_stride(gaps: &[u64], level: u64) -> Option<usize> {
 /// How well steps of `per_step` messages fit the silences of a lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Fit {
-    /// Silence between steps (lower sixth) over silence within them (upper tenth).
+    /// Silence between steps (four in ten are shorter) over silence within them (upper tenth).
     pub ratio: f64,
     /// Index of the first message of a step, below `per_step`.
     pub phase: usize,
@@ -86,10 +92,16 @@ pub(super) fn fit(messages: &[Msg], gaps: &[u64], per_step: usize) -> Option<Fit
     }
     let phase = best_phase(gaps, per_step);
     let (mut between, mut within): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
+    let mut next = settle(gaps, if phase == 0 { per_step } else { phase }, per_step);
     for (i, &gap) in gaps.iter().enumerate() {
-        if (i + 1) % per_step == phase % per_step { between.push(gap) } else { within.push(gap) }
+        if i + 1 == next {
+            between.push(gap);
+            next = settle(gaps, next + per_step, per_step);
+        } else {
+            within.push(gap);
+        }
     }
-    let low = quantile(&mut between, 0.15)?.max(FLOOR_NS);
+    let low = quantile(&mut between, 0.4)?.max(FLOOR_NS);
     let high = match quantile(&mut within, 0.9) {
         Some(high) => high,
         None => quantile(&mut messages.iter().map(|m| m.end_ns - m.start_ns.min(m.end_ns)).collect::<Vec<_>>(), 0.5)?,
@@ -100,10 +112,18 @@ pub(super) fn fit(messages: &[Msg], gaps: &[u64], per_step: usize) -> Option<Fit
     Some(Fit { ratio, phase, level_ns: (ratio >= 1.5).then_some(level) })
 }
 
+/// A mirror may lose or split a message: the step begins one message sooner or later where the silence there is much the longer.
+fn settle(gaps: &[u64], at: usize, per_step: usize) -> usize {
+    let before = |message: usize| message.checked_sub(1).and_then(|i| gaps.get(i)).copied().unwrap_or(0);
+    let enough = before(at).max(FLOOR_NS).saturating_mul(SLIP);
+    let near = [at.saturating_sub(1), at + 1].into_iter().filter(|&m| before(m) > enough);
+    near.max_by_key(|&m| before(m)).filter(|_| per_step >= SLIPS_FROM).unwrap_or(at)
+}
+
 /// The residue whose silences add up to most; the first message is preferred unless another has twice as much.
 fn best_phase(gaps: &[u64], per_step: usize) -> usize {
     let mut sums = vec![0_u64; per_step];
-    for (i, &gap) in gaps.iter().enumerate() {
+    for (i, &gap) in gaps.iter().enumerate().take(per_step * PHASE_STEPS) {
         if let Some(sum) = sums.get_mut((i + 1) % per_step) {
             *sum = sum.saturating_add(gap);
         }
@@ -126,7 +146,7 @@ pub(super) fn quantile(values: &mut [u64], q: f64) -> Option<u64> {
 /// meets the next silence and counting on does not: a stall within a step is no end.
 pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) -> Vec<Beat> {
     let silent = |i: usize| match fit.level_ns {
-        Some(level) if i > 0 => gaps.get(i - 1).is_none_or(|&g| g >= level),
+        Some(level) if i > 0 => i == messages.len() || gaps.get(i - 1).is_some_and(|&g| g >= level),
         _ => i == 0,
     };
     let mut beats = Vec::new();
@@ -138,8 +158,10 @@ pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) ->
     }
     while i < messages.len() {
         let taken = i - first;
-        let full = taken == per_step;
-        let early = taken > 0 && !full && silent(i) && !silent(first + per_step) && silent(i + per_step);
+        let slips = per_step >= SLIPS_FROM && fit.level_ns.is_some() && !silent(i) && silent(i + 1);
+        let full = taken == per_step && !slips || taken > per_step;
+        let early = taken > 0 && !full && silent(i) && !silent(first + per_step);
+        let early = early && (fit.ratio >= VERY_CLEAR || silent(i + per_step));
         if full || early {
             beats.extend(beat(messages, first, i, per_step));
             first = i;
@@ -155,10 +177,10 @@ fn beat(messages: &[Msg], first: usize, until: usize, per_step: usize) -> Option
     Some(Beat {
         start_ns: span.iter().map(|m| m.start_ns).min()?,
         end_ns: span.iter().map(|m| m.end_ns).max()?,
-        done_ns: span.iter().map(|m| m.done_ns).max()?,
         first,
         len: until - first,
-        complete: until - first == per_step,
+        complete: until - first == per_step
+            || per_step >= SLIPS_FROM && (until - first).abs_diff(per_step) <= per_step / 8,
     })
 }
 

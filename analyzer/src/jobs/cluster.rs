@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cadence::{self, Beat, Fit, MIN_STEPS};
+use super::cadence::{self, Beat, Fit, MIN_STEPS, VERY_CLEAR};
 use super::lane::{Lane, Msg};
 use super::ring;
 use crate::packet::Addr;
@@ -14,10 +14,12 @@ const SIZE_SHARE: u64 = 50;
 const CANDIDATES: usize = 16;
 /// Silence between steps over silence within, below which silences say nothing.
 const CLEAR: f64 = 1.5;
-/// The same, asked of two hosts alone.
-const VERY_CLEAR: f64 = 3.0;
+/// Steps asked before several rings in a row are taken as one step.
+const STEPS_OF_SEVERAL: usize = 5;
+/// A training step takes at least this long, ns.
+const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /// Part of the best fit (in the logarithm) at which fewer messages per step are preferred.
-const NEARLY: f64 = 0.6;
+const NEARLY: f64 = 0.7;
 /// Steps asked of one direction between two hosts alone.
 const LONE_STEPS: usize = 5;
 
@@ -31,6 +33,15 @@ pub(super) struct Track {
     pub ratio: f64,
     pub beats: Vec<Beat>,
     pub period_ns: u64,
+    /// Median time from the end of a message to its acknowledgement.
+    pub ack_delay_ns: u64,
+}
+
+impl Track {
+    /// Whole steps.
+    pub fn complete(&self) -> usize {
+        self.beats.iter().filter(|b| b.complete).count()
+    }
 }
 
 /// Lanes of one size among connected hosts, not yet cut.
@@ -38,31 +49,57 @@ struct Component {
     lanes: Vec<Raw>,
 }
 
+impl Component {
+    fn hosts(&self) -> usize {
+        self.lanes.iter().flat_map(|l| [l.key.src, l.key.dst]).collect::<BTreeSet<Addr>>().len()
+    }
+}
+
 struct Raw {
     key: QpKey,
     data: Vec<Msg>,
     gaps: Vec<u64>,
     bytes: u64,
+    ack_delay_ns: u64,
 }
 
 /// Tracks that belong together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub tracks: Vec<Track>,
+    /// Ends of small messages between its neighbours, ascending: credits and notices that end a step.
+    pub control: Vec<u64>,
 }
 
 impl Group {
+    pub fn edges(&self) -> BTreeSet<(Addr, Addr)> {
+        self.tracks.iter().map(|t| (t.key.src, t.key.dst)).collect()
+    }
+
     pub fn hosts(&self) -> BTreeSet<Addr> {
         self.tracks.iter().flat_map(|t| [t.key.src, t.key.dst]).collect()
     }
 }
 
 /// Finds the groups of lanes that beat together.
-pub(super) fn groups<'a>(lanes: impl Iterator<Item = &'a Lane>) -> Vec<Group> {
-    let raw: Vec<Raw> = lanes.filter(|l| !l.service).filter_map(raw).collect();
+pub(super) fn groups(lanes: &BTreeMap<QpKey, Lane>) -> Vec<Group> {
+    let raw: Vec<Raw> = lanes.values().filter(|l| !l.service).filter_map(raw).collect();
     let mut parts: Vec<Group> = components(raw).into_iter().flat_map(cut).collect();
     parts.retain(|g| !g.tracks.is_empty());
-    join(parts)
+    let mut whole = join(parts);
+    for group in &mut whole {
+        group.control = control(lanes, &group.edges());
+    }
+    whole
+}
+
+/// Small messages between neighbours, either way.
+pub(super) fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &BTreeSet<(Addr, Addr)>) -> Vec<u64> {
+    let near = |k: &QpKey| edges.contains(&(k.src, k.dst)) || edges.contains(&(k.dst, k.src));
+    let mut all: Vec<u64> =
+        lanes.values().filter(|l| !l.service && near(&l.key)).flat_map(|l| l.control.iter().copied()).collect();
+    all.sort_unstable();
+    all
 }
 
 fn raw(lane: &Lane) -> Option<Raw> {
@@ -71,7 +108,7 @@ fn raw(lane: &Lane) -> Option<Raw> {
         return None;
     }
     let bytes = cadence::quantile(&mut data.iter().map(|m| m.bytes).collect::<Vec<_>>(), 0.5)?;
-    Some(Raw { key: lane.key, gaps: cadence::gaps(&data), data, bytes })
+    Some(Raw { key: lane.key, gaps: cadence::gaps(&data), data, bytes, ack_delay_ns: lane.ack_delay_ns() })
 }
 
 fn same_size(a: u64, b: u64) -> bool {
@@ -134,16 +171,18 @@ fn components(lanes: Vec<Raw>) -> Vec<Component> {
 /// Cuts a component's lanes by its common cadence and keeps those that keep time with each other.
 fn cut(component: Component) -> Vec<Group> {
     let Some(per_step) = cadence_of(&component) else { return Vec::new() };
-    let tracks: Vec<Track> = component.lanes.into_iter().filter_map(|raw| track(raw, per_step)).collect();
+    let ring = closed_order(&component).is_some();
+    let mut tracks: Vec<Track> = component.lanes.into_iter().filter_map(|raw| track(raw, per_step, ring)).collect();
+    tracks.sort_by_key(|t| (std::cmp::Reverse(t.complete()), t.key));
     let mut out: Vec<Group> = Vec::new();
     for track in tracks {
-        let home = out.iter_mut().find(|g| g.tracks.first().is_some_and(|t| keeps_time(t, &track)));
+        let home = out.iter_mut().find(|g| g.tracks.first().is_some_and(|t| keeps_time(t, &track).unwrap_or(true)));
         match home {
             Some(group) => group.tracks.push(track),
-            None => out.push(Group { tracks: vec![track] }),
+            None => out.push(Group { tracks: vec![track], control: Vec::new() }),
         }
     }
-    out.retain(plausible);
+    out.retain(|g| !star(&g.edges()));
     out
 }
 
@@ -160,28 +199,43 @@ fn cadence_of(component: &Component) -> Option<usize> {
     ranked.sort_unstable_by_key(|&(n, p)| (std::cmp::Reverse(n), p));
     ranked.truncate(CANDIDATES);
     let mut tried: Vec<usize> = ranked.into_iter().map(|(_, p)| p).collect();
+    if component.hosts() < 3 {
+        tried.retain(|&p| p > 1);
+    }
     if let Some((least, _)) = theory {
         tried.retain(|p| p % least == 0);
         tried.extend([least, 2 * least]);
     }
     tried.sort_unstable();
     tried.dedup();
-    let scored: Vec<(usize, f64)> = tried.into_iter().filter_map(|p| Some((p, score(component, p)?))).collect();
-    let best = scored.iter().map(|s| s.1).fold(f64::MIN, f64::max);
-    let clear = scored.iter().find(|&&(_, s)| s >= CLEAR.ln() && s >= best * NEARLY).map(|s| s.0);
-    let one_each = scored.first().filter(|s| s.0 == 1 && scored.len() > 1);
-    let several = scored.iter().skip(1).find(|&&(_, s)| s >= VERY_CLEAR.ln() && s >= best * NEARLY);
-    match (one_each, clear, several) {
-        (Some(_), Some(1), Some(&(p, _))) => Some(p),
-        (_, Some(p), _) => Some(p),
-        (_, None, _) => theory.map(|(least, _)| 2 * least),
+    let mut scored: Vec<(usize, f64)> = tried.into_iter().filter_map(|p| Some((p, score(component, p)?))).collect();
+    if let Some((least, _)) = theory {
+        let longest = component.lanes.iter().map(|l| l.data.len()).max().unwrap_or(0);
+        scored.retain(|&(p, s)| p <= 2 * least || s >= VERY_CLEAR.ln() && p * STEPS_OF_SEVERAL <= longest);
     }
+    choose(&scored).or_else(|| theory.map(|(least, _)| 2 * least))
+}
+
+/// One message per step only where that is very clear and nothing with several is.
+fn choose(scored: &[(usize, f64)]) -> Option<usize> {
+    let several = || scored.iter().filter(|s| s.0 > 1);
+    let best = several().map(|s| s.1).fold(f64::MIN, f64::max);
+    let several = several().find(|&&(_, s)| s >= CLEAR.ln() && s >= best * NEARLY);
+    let one = scored.iter().find(|&&(p, s)| p == 1 && s >= VERY_CLEAR.ln());
+    match (several, one) {
+        (Some(&(_, s)), Some(_)) if s < VERY_CLEAR.ln() => Some(1),
+        (Some(&(p, _)), _) => Some(p),
+        (None, one) => one.map(|_| 1),
+    }
+}
+
+fn closed_order(component: &Component) -> Option<Vec<Addr>> {
+    ring::closed(&component.lanes.iter().map(|l| (l.key.src, l.key.dst)).collect())
 }
 
 /// For a closed ring of n hosts: messages of n - 1 rounds (half an allreduce), and n.
 fn ring_theory(component: &Component) -> Option<(usize, usize)> {
-    let edges: BTreeSet<(Addr, Addr)> = component.lanes.iter().map(|l| (l.key.src, l.key.dst)).collect();
-    let order = ring::closed(&edges)?;
+    let order = closed_order(component)?;
     let first = |from: Addr, to: Addr| component.lanes.iter().find(|l| l.key.src == from && l.key.dst == to);
     let around = |i: usize| order.get(i % order.len()).copied();
     let mut pairs: Vec<(&[Msg], &[Msg])> = Vec::new();
@@ -204,13 +258,14 @@ fn score(component: &Component, per_step: usize) -> Option<f64> {
     Some(fits.iter().map(|f| f.ratio.clamp(0.1, 100.0).ln()).sum::<f64>() / fits.len() as f64)
 }
 
-fn track(raw: Raw, per_step: usize) -> Option<Track> {
+/// Steps must come regularly, unless a closed ring proves them.
+fn track(raw: Raw, per_step: usize, ring: bool) -> Option<Track> {
     let fit = cadence::fit(&raw.data, &raw.gaps, per_step)?;
     let beats = cadence::cut(&raw.data, &raw.gaps, per_step, &fit);
     let complete: Vec<Beat> = beats.iter().filter(|b| b.complete).copied().collect();
     let (period_ns, _) = cadence::period(&complete)?;
-    let regular = cadence::regular_share(&complete, period_ns);
-    (complete.len() >= MIN_STEPS && regular >= 0.7).then_some(Track {
+    let regular = ring || cadence::regular_share(&complete, period_ns) >= 0.7;
+    (complete.len() >= MIN_STEPS && regular && period_ns >= SHORTEST_PERIOD_NS).then_some(Track {
         key: raw.key,
         data: raw.data,
         bytes: raw.bytes,
@@ -218,21 +273,24 @@ fn track(raw: Raw, per_step: usize) -> Option<Track> {
         ratio: fit.ratio,
         beats,
         period_ns,
+        ack_delay_ns: raw.ack_delay_ns,
     })
 }
 
-/// The same steps: starts or ends of two lanes stay at one distance.
-fn keeps_time(a: &Track, b: &Track) -> bool {
-    let Some(offsets) = Offsets::between(a, b) else { return false };
-    offsets.share(
+/// The same steps: starts or ends of two lanes stay at one distance. `None` where too few steps of both are seen to tell, as
+/// when traffic moved from one mirrored link to another.
+fn keeps_time(a: &Track, b: &Track) -> Option<bool> {
+    let offsets = Offsets::between(a, b)?;
+    let share = offsets.share(
         |d| d.0.abs_diff(offsets.median.0) <= a.period_ns / 8,
         |d| d.1.abs_diff(offsets.median.1) <= a.period_ns / 20,
-    ) >= 0.75
+    );
+    Some(share >= 0.75)
 }
 
 /// Two ends of one exchange that we see no middle of: the same messages, and every step over at the same time.
 fn ends_together(a: &Track, b: &Track) -> bool {
-    let same = a.per_step == b.per_step && same_size(a.bytes, b.bytes);
+    let same = a.per_step > 1 && a.per_step == b.per_step && same_size(a.bytes, b.bytes);
     let Some(offsets) = Offsets::between(a, b).filter(|_| same) else { return false };
     let near = a.period_ns / 12;
     offsets.share(|_| false, |d| d.1.unsigned_abs() <= near) >= 0.75
@@ -257,6 +315,9 @@ impl Offsets {
             let at = mine.partition_point(|x| x.end_ns < beat.end_ns);
             let near = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|i| mine.get(i));
             let near = near.min_by_key(|x| x.end_ns.abs_diff(beat.end_ns))?;
+            if near.end_ns.abs_diff(beat.end_ns) > a.period_ns * 3 / 4 {
+                continue;
+            }
             all.push((signed(beat.start_ns, near.start_ns), signed(beat.end_ns, near.end_ns)));
         }
         if all.len() < MIN_STEPS {
@@ -280,9 +341,9 @@ fn signed(a: u64, b: u64) -> i64 {
     a as i64 - b as i64
 }
 
-/// What two hosts alone do must be very clear, and one direction alone clearer still; into or out of one host alone is no training.
+/// What two hosts alone do must be very clear, and one direction alone clearer still.
 fn plausible(group: &Group) -> bool {
-    let edges: BTreeSet<(Addr, Addr)> = group.tracks.iter().map(|t| (t.key.src, t.key.dst)).collect();
+    let edges = group.edges();
     let hosts = group.hosts().len();
     let ratio = group.tracks.iter().map(|t| t.ratio).fold(f64::MIN, f64::max);
     let per_step = group.tracks.iter().map(|t| t.per_step).max().unwrap_or(0);
@@ -293,7 +354,7 @@ fn plausible(group: &Group) -> bool {
     if hosts == 2 {
         return per_step >= 2 && ratio >= VERY_CLEAR;
     }
-    !star(&edges)
+    true
 }
 
 /// All edges leave one host, or all enter one.
@@ -303,7 +364,8 @@ pub(super) fn star(edges: &BTreeSet<(Addr, Addr)>) -> bool {
     edges.len() > 1 && (from.len() == 1 || to.len() == 1)
 }
 
-/// Joins groups that share hosts and keep time, and groups that end every step together.
+/// Joins groups that share hosts and keep time, and groups that end every step together. All into or all out of one host is no
+/// training, and was left out before.
 fn join(parts: Vec<Group>) -> Vec<Group> {
     let mut sets = Sets::new(parts.len());
     for (i, a) in parts.iter().enumerate() {
@@ -312,11 +374,14 @@ fn join(parts: Vec<Group>) -> Vec<Group> {
             let (Some(x), Some(y)) = (a.tracks.first(), b.tracks.first()) else { continue };
             let shared = b.tracks.iter().any(|t| hosts.contains(&t.key.src) || hosts.contains(&t.key.dst));
             let near = x.period_ns.abs_diff(y.period_ns) <= x.period_ns / 10;
-            if near && (shared && keeps_time(x, y) || ends_together(x, y)) {
+            if near && (shared && keeps_time(x, y) == Some(true) || ends_together(x, y)) {
                 sets.join(i, j);
             }
         }
     }
     let joined = sets.split(parts);
-    joined.into_iter().map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect() }).collect()
+    let whole = joined
+        .into_iter()
+        .map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect(), control: Vec::new() });
+    whole.filter(plausible).collect()
 }

@@ -18,8 +18,8 @@ const WRITES_PER_NOTICE: usize = 64;
 pub(super) struct Msg {
     pub start_ns: u64,
     pub end_ns: u64,
-    /// Acknowledged, or ended while that is unknown.
-    pub done_ns: u64,
+    /// Acknowledged, where that was seen.
+    pub acked_ns: Option<u64>,
     pub bytes: u64,
     pub count: u32,
     pub repeated: u32,
@@ -32,11 +32,13 @@ pub(super) struct Msg {
 pub(super) struct Lane {
     pub key: QpKey,
     pub messages: VecDeque<Msg>,
+    /// Ends of small messages.
+    pub control: VecDeque<u64>,
     /// Largest message, in bytes.
     pub largest: u64,
     /// Runs a service (storage, rpc) that is no training.
     pub service: bool,
-    /// Small messages: the last moment of one.
+    /// End of the newest message of any size.
     pub last_ns: u64,
     /// Messages that share a record with an older one.
     pub joined: u64,
@@ -46,7 +48,16 @@ pub(super) struct Lane {
 
 impl Lane {
     pub fn new(key: QpKey) -> Self {
-        Self { key, messages: VecDeque::new(), largest: 0, service: false, last_ns: 0, joined: 0, total: 0 }
+        Self {
+            key,
+            messages: VecDeque::new(),
+            control: VecDeque::new(),
+            largest: 0,
+            service: false,
+            last_ns: 0,
+            joined: 0,
+            total: 0,
+        }
     }
 
     /// Takes a record in order of its end.
@@ -57,6 +68,10 @@ impl Lane {
         }
         let each = message.bytes / u64::from(message.count);
         if each < DATA_BYTES {
+            self.control.push_back(message.end_ns);
+            if self.control.len() > LANE_MESSAGES {
+                self.control.pop_front();
+            }
             self.notice(message, None);
             return;
         }
@@ -65,7 +80,7 @@ impl Lane {
         let msg = Msg {
             start_ns: message.start_ns,
             end_ns: message.end_ns,
-            done_ns: message.acked_ns.unwrap_or(message.end_ns).max(message.end_ns),
+            acked_ns: message.acked_ns,
             bytes: message.bytes,
             count: message.count,
             repeated: message.repeated,
@@ -96,7 +111,7 @@ impl Lane {
     /// The end of an earlier message, again: it was not done before.
     fn echo(&mut self, message: &Message) {
         if let Some(last) = self.messages.back_mut() {
-            last.done_ns = last.done_ns.max(message.end_ns);
+            last.acked_ns = last.acked_ns.or(message.acked_ns);
             last.repeated += message.repeated;
         }
     }
@@ -128,6 +143,13 @@ impl Lane {
         self.messages.iter().zip(self.messages.iter().skip(1))
     }
 
+    /// Median time from the end of a message to its acknowledgement.
+    pub fn ack_delay_ns(&self) -> u64 {
+        let delay = |m: &Msg| Some(m.acked_ns?.saturating_sub(m.end_ns));
+        let mut all: Vec<u64> = self.messages.iter().filter_map(delay).collect();
+        super::cadence::quantile(&mut all, 0.5).unwrap_or(0)
+    }
+
     /// Messages that carry the exchange: the lane's small ones left out.
     pub fn data(&self) -> Vec<Msg> {
         let least = DATA_BYTES.max(self.largest / CONTROL_SHARE);
@@ -148,7 +170,7 @@ impl Msg {
         Self {
             start_ns: self.start_ns.min(later.start_ns),
             end_ns: self.end_ns.max(later.end_ns),
-            done_ns: self.done_ns.max(later.done_ns),
+            acked_ns: later.acked_ns,
             bytes: self.bytes + later.bytes,
             count: self.count + later.count,
             repeated: self.repeated + later.repeated,

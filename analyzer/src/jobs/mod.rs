@@ -168,7 +168,7 @@ impl Jobs {
         if !std::mem::take(&mut self.fresh) {
             return;
         }
-        let groups = cluster::groups(self.lanes.values());
+        let groups = cluster::groups(&self.lanes);
         let taken: std::collections::BTreeSet<QpKey> =
             groups.iter().flat_map(|g| g.tracks.iter().map(|t| t.key)).collect();
         let mut found: Vec<registry::Found> = groups.iter().filter_map(registry::Found::from_group).collect();

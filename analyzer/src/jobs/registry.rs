@@ -15,6 +15,9 @@ const SILENT_PERIODS: u64 = 10;
 /// A job with fewer steps that is not found again though its hosts went on was none.
 const PROVEN_STEPS: usize = 10;
 
+/// A job has at least one exchange that is recognised with this confidence.
+const LEAST_CONFIDENCE: f32 = 0.5;
+
 /// Why a step took longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -113,7 +116,8 @@ impl Found {
         }
         let layers = layers(group);
         let exchanges: Vec<Exchange> = layers.iter().map(|l| exchange(l, shape::recognise(l))).collect();
-        Self::of(group, exchanges, &steps)
+        let told = |e: &Exchange| e.kind != Kind::Unknown && e.confidence >= LEAST_CONFIDENCE;
+        if exchanges.iter().any(told) { Self::of(group, exchanges, &steps) } else { None }
     }
 
     /// From exchanges that are known already.

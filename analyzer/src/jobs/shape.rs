@@ -153,7 +153,7 @@ fn matched<'a>(a: &'a Track, b: &'a Track) -> Vec<(&'a [Msg], &'a [Msg])> {
     let mut out = Vec::new();
     for x in a.beats.iter().filter(|x| x.complete) {
         let near = b.beats.iter().filter(|y| y.complete).min_by_key(|y| y.end_ns.abs_diff(x.end_ns));
-        let Some(y) = near.filter(|y| y.start_ns < x.end_ns.max(y.end_ns) && x.start_ns < y.end_ns) else { continue };
+        let Some(y) = near.filter(|y| y.end_ns.abs_diff(x.end_ns) <= a.period_ns / 2) else { continue };
         if let (Some(p), Some(q)) = (a.data.get(x.first..x.first + x.len), b.data.get(y.first..y.first + y.len)) {
             out.push((p, q));
         }

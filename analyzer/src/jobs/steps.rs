@@ -6,6 +6,11 @@ use super::cluster::{Group, Track};
 /// A forward pass takes about half the time of the backward pass: its messages follow each other this much faster.
 const FORWARD_FASTER: f64 = 1.25;
 
+/// Credits and notices follow within a twentieth of the period.
+const CONTROL_WITHIN: u64 = 20;
+/// An acknowledgement that takes so many times the median was held up or lost, and says nothing of the message.
+const ACK_LATE: u64 = 4;
+
 /// One step of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Step {
@@ -17,17 +22,9 @@ pub(super) struct Step {
     pub beats: Vec<Option<Beat>>,
 }
 
-/// Where a track lies in a step.
-struct Place {
-    /// Median distance of its middle from the reference's.
-    middle: i64,
-    /// Steps to add to the reference's index.
-    turn: i64,
-}
-
 /// Puts the lanes' steps together.
 pub(super) fn steps(group: &Group) -> Vec<Step> {
-    let Some(reference) = group.tracks.iter().max_by_key(|t| (complete(t), std::cmp::Reverse(t.key))) else {
+    let Some(reference) = group.tracks.iter().max_by_key(|t| (t.complete(), std::cmp::Reverse(t.key))) else {
         return Vec::new();
     };
     let anchors: Vec<Beat> = reference.beats.iter().filter(|b| b.complete).copied().collect();
@@ -35,9 +32,8 @@ pub(super) fn steps(group: &Group) -> Vec<Step> {
     let mut out: Vec<Step> =
         anchors.iter().map(|_| Step { beats: vec![None; group.tracks.len()], ..Step::default() }).collect();
     for (t, (track, place)) in group.tracks.iter().zip(&places).enumerate() {
-        for beat in &track.beats {
-            let Some(at) = nearest(&anchors, middle(beat) - place.middle, reference.period_ns) else { continue };
-            let Ok(at) = usize::try_from(at as i64 + place.turn) else { continue };
+        for beat in track.beats.iter().filter(|b| b.complete || b.end_ns - b.start_ns <= reference.period_ns) {
+            let Some(at) = nearest(&anchors, middle(beat) - place, reference.period_ns) else { continue };
             let slot = out.get_mut(at).and_then(|s| s.beats.get_mut(t));
             if let Some(slot) = slot {
                 let better = slot.is_none_or(|s| s.len < beat.len);
@@ -54,11 +50,20 @@ pub(super) fn steps(group: &Group) -> Vec<Step> {
     for step in &mut out {
         finish(step, group);
     }
+    settle_ends(&mut out, group, reference.period_ns);
     out
 }
 
-fn complete(track: &Track) -> usize {
-    track.beats.iter().filter(|b| b.complete).count()
+/// A step is over when its last message is acknowledged and the credits and notices that follow are through.
+fn settle_ends(steps: &mut [Step], group: &Group, period_ns: u64) {
+    let starts: Vec<u64> = steps.iter().map(|s| s.start_ns).collect();
+    for (i, step) in steps.iter_mut().enumerate() {
+        let next = starts.get(i + 1).copied().unwrap_or(u64::MAX);
+        let within = step.end_ns.saturating_add(period_ns / CONTROL_WITHIN).min(next);
+        let after = group.control.partition_point(|&c| c <= within);
+        let last = after.checked_sub(1).and_then(|at| group.control.get(at)).copied().unwrap_or(0);
+        step.end_ns = step.end_ns.max(last);
+    }
 }
 
 fn middle(beat: &Beat) -> i64 {
@@ -74,13 +79,14 @@ fn nearest(anchors: &[Beat], at: i64, period_ns: u64) -> Option<usize> {
     (off <= (period_ns / 2).max(spread)).then_some(best)
 }
 
-fn places(group: &Group, reference: &Track, anchors: &[Beat]) -> Vec<Place> {
+/// Per track, the median distance of its middle from the reference's in the same step.
+fn places(group: &Group, reference: &Track, anchors: &[Beat]) -> Vec<i64> {
     let period = reference.period_ns.max(1) as i64;
     let offsets: Vec<(i64, i64, i64)> = group.tracks.iter().map(|t| offset(t, anchors)).collect();
     let origin = origin(group, &offsets, period);
     let ahead = (-origin).rem_euclid(period);
     let turn = |start: i64| (ahead + start).div_euclid(period);
-    offsets.iter().map(|&(start, _, middle)| Place { middle, turn: turn(start) }).collect()
+    offsets.iter().map(|&(start, _, middle)| middle - turn(start) * period).collect()
 }
 
 /// Median distance of a track's start and middle to the nearest of the reference, and its median length: (start, length, middle).
@@ -160,8 +166,16 @@ fn finish(step: &mut Step, group: &Group) {
         }
     }
     step.start_ns = step.beats.iter().flatten().map(|b| b.start_ns).min().unwrap_or(0);
-    step.end_ns = step.beats.iter().flatten().map(|b| b.done_ns).max().unwrap_or(0);
+    step.end_ns = group.tracks.iter().zip(&step.beats).filter_map(|(t, b)| done(t, b.as_ref()?)).max().unwrap_or(0);
     step.communication_ns = covered(&mut busy);
+}
+
+/// When the last message of a beat was acknowledged; where that was not seen, when it would have been.
+fn done(track: &Track, beat: &Beat) -> Option<u64> {
+    let last = track.data.get(beat.first..beat.first + beat.len)?.iter().max_by_key(|m| m.end_ns)?;
+    let delay = last.acked_ns.map_or(track.ack_delay_ns, |a| a.saturating_sub(last.end_ns));
+    let delay = if delay > track.ack_delay_ns.saturating_mul(ACK_LATE) { track.ack_delay_ns } else { delay };
+    Some(last.end_ns + delay)
 }
 
 /// Length of the union of intervals.

@@ -212,11 +212,8 @@ impl Stream {
         at_ns: u64,
         pmtu: u32,
     ) -> (Option<Message>, Option<Message>) {
-        let before = if part.first {
-            self.open.take().map(|o| o.close(Psn::new(bth.psn.wrapping_sub(1)).get(), pmtu))
-        } else {
-            None
-        };
+        let over = self.open.and_then(|o| o.over_before(part.first, bth.psn, pmtu));
+        let before = over.and_then(|last_psn| Some(self.open.take()?.close(last_psn, pmtu)));
         let missing = self.next.map_or(0, |next| psn_distance(bth.psn, next).max(0) as u64);
         self.next = Some(Psn::new(bth.psn).plus(1).get());
         let fresh = Open {
@@ -245,6 +242,16 @@ fn psn_distance(psn: u32, earlier: u32) -> i32 {
 }
 
 impl Open {
+    /// The last PSN of this message, if the packet with `psn` cannot be part of it: it begins another, or it lies beyond the
+    /// length that was declared (what lay between was lost by the mirror).
+    fn over_before(&self, first: bool, psn: u32, pmtu: u32) -> Option<u32> {
+        let beyond = self.declared.filter(|_| pmtu > 0).map(|bytes| {
+            let last_psn = Psn::new(self.first_psn).plus(bytes.div_ceil(pmtu).max(1) - 1).get();
+            (psn_distance(psn, last_psn) > 0).then_some(last_psn)
+        });
+        beyond.flatten().or(first.then_some(Psn::new(psn.wrapping_sub(1)).get()))
+    }
+
     fn close(self, last_psn: u32, pmtu: u32) -> Message {
         let span = psn_distance(last_psn, self.first_psn).max(0) as u64 + 1;
         let by_span = if span > 1 { self.bytes.max((span - 1) * u64::from(pmtu)) } else { self.bytes };
