@@ -24,6 +24,8 @@ mod fabric_loss;
 mod failover;
 mod goback_waste;
 mod incast;
+mod job_hang;
+mod job_slowdown;
 mod link_degraded;
 mod link_flap;
 mod link_saturated;
@@ -37,7 +39,10 @@ mod qp_error;
 mod reordering;
 mod rtt_inflation;
 mod slow_receiver;
+mod straggler;
 mod timeout_retransmit;
+
+use crate::jobs::JobState;
 
 pub use case::Case;
 pub use causes::{Follows, Relation};
@@ -51,6 +56,9 @@ pub use symptom::{About, Symptom};
 pub trait Detector: Send {
     /// Looks at a tick; pushes what it shows.
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>);
+
+    /// Looks at the jobs as they are known after a tick.
+    fn judge_jobs(&mut self, _jobs: &[JobState], _now_ns: u64, _out: &mut Vec<Symptom>) {}
 }
 
 /// A kind of finding: its name and words, its thresholds, and what makes its detector.
@@ -73,7 +81,7 @@ pub struct Kind {
     pub explain: fn(&Case) -> String,
 }
 
-/// Every kind, in the order of documentation: transport, our own sight, congestion, links.
+/// Every kind, in the order of documentation: transport, our own sight, congestion, links, jobs.
 pub static KINDS: &[&Kind] = &[
     &fabric_loss::KIND,
     &timeout_retransmit::KIND,
@@ -98,6 +106,9 @@ pub static KINDS: &[&Kind] = &[
     &link_silent::KIND,
     &link_flap::KIND,
     &failover::KIND,
+    &straggler::KIND,
+    &job_hang::KIND,
+    &job_slowdown::KIND,
 ];
 
 #[cfg(test)]

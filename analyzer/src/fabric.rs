@@ -61,14 +61,20 @@ impl Fabric {
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
     pub fn absorb(&mut self, tick: &Tick) -> Vec<Finding> {
         self.totals.add(tick, self.config.flow_capacity, self.config.qp_capacity);
-        self.jobs.absorb(tick);
-        self.engine.judge(tick)
+        let looked = self.jobs.absorb(tick);
+        let mut changed = self.engine.judge(tick);
+        if looked {
+            changed.extend(self.engine.judge_jobs(self.jobs.known()));
+        }
+        changed
     }
 
     /// No more ticks: closes what has ended.
     pub fn finish(&mut self) -> Vec<Finding> {
         self.jobs.finish();
-        self.engine.finish()
+        let mut changed = self.engine.judge_jobs(self.jobs.known());
+        changed.extend(self.engine.finish());
+        changed
     }
 
     /// Links by index.
@@ -78,8 +84,9 @@ impl Fabric {
 
     /// The report so far.
     pub fn report(&self, files: Vec<File>) -> Report {
-        let (flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report);
-        let (qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
+        let (mut flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report);
+        let (mut qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
+        self.jobs.label(&mut flows, &mut qps);
         Report {
             schema: "fabricscope.report/1".to_owned(),
             capture: publish::capture(&self.totals, &self.config, files),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::jobs::JobState;
 use crate::report::Finding;
 use crate::slot::LinkSlot;
 use crate::tick::{LinkId, LinkTick, Tick};
@@ -120,6 +121,21 @@ impl Engine {
         let mut all = self.ledger.settle(&self.map, &self.blind, &mut self.rendered);
         all.extend(changed.iter().filter_map(|key| self.ledger.render_open(key, &self.map, &self.blind)));
         all
+    }
+
+    /// Judges the jobs as they are known after a tick: the findings that it opened or changed.
+    pub fn judge_jobs(&mut self, jobs: &[JobState]) -> Vec<Finding> {
+        let now_ns = self.map.now_ns();
+        let mut changed = BTreeSet::new();
+        let mut symptoms: Vec<Symptom> = Vec::new();
+        for running in &mut self.running {
+            running.detector.judge_jobs(jobs, now_ns, &mut symptoms);
+            let hold_ns = self.holds_ns.get(running.kind).copied().unwrap_or(0);
+            for symptom in symptoms.drain(..) {
+                changed.extend(self.ledger.take(running.kind, symptom, hold_ns, &self.map));
+            }
+        }
+        self.settle(now_ns, changed)
     }
 
     /// No more ticks: closes what has been without cause for its hold; the rest stays open.

@@ -84,12 +84,12 @@ impl Jobs {
         }
     }
 
-    /// Takes a tick; looks for jobs when it is time.
-    pub fn absorb(&mut self, tick: &Tick) {
+    /// Takes a tick; looks for jobs when it is time. Says whether it did.
+    pub fn absorb(&mut self, tick: &Tick) -> bool {
         self.now_ns = self.now_ns.max(tick.end_ns);
         self.left_out.messages_unrecorded += tick.messages_left_out;
         if self.sampled {
-            return;
+            return false;
         }
         for message in &tick.messages {
             self.lanes.entry(message.key).or_insert_with(|| Lane::new(message.key)).take(message);
@@ -100,9 +100,11 @@ impl Jobs {
         self.fresh |= !tick.messages.is_empty();
         self.bound();
         self.ticks_waited += 1;
-        if self.ticks_waited * self.config.messages_per_tick > self.messages() {
+        let due = self.ticks_waited * self.config.messages_per_tick > self.messages();
+        if due {
             self.look();
         }
+        due
     }
 
     /// No more ticks.
@@ -166,6 +168,7 @@ impl Jobs {
     fn look(&mut self) {
         self.ticks_waited = 0;
         if !std::mem::take(&mut self.fresh) {
+            self.registry.update(None, &self.lanes, self.now_ns);
             return;
         }
         let groups = cluster::groups(&self.lanes);
@@ -173,7 +176,7 @@ impl Jobs {
             groups.iter().flat_map(|g| g.tracks.iter().map(|t| t.key)).collect();
         let mut found: Vec<registry::Found> = groups.iter().filter_map(registry::Found::from_group).collect();
         found.extend(mixed::find(self.lanes.values().filter(|l| !l.service && !taken.contains(&l.key))));
-        self.registry.update(found, &self.lanes, self.now_ns);
+        self.registry.update(Some(found), &self.lanes, self.now_ns);
     }
 }
 

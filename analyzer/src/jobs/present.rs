@@ -26,6 +26,43 @@ impl Jobs {
     }
 }
 
+impl Jobs {
+    /// Names the job of each queue pair and flow that works for one, and what the flow does in it. The way back of a lane
+    /// (acknowledgements, credits) belongs to the same job.
+    pub fn label(&self, flows: &mut [report::Flow], qps: &mut [report::Qp]) {
+        let mut known: BTreeMap<(String, String, u32), (&str, Kind)> = BTreeMap::new();
+        for job in &self.registry.jobs {
+            for key in &job.lanes {
+                if let Some(found) = self.of_qp(key) {
+                    known.insert((key.src.to_string(), key.dst.to_string(), key.dst_qp), found);
+                }
+            }
+        }
+        if known.is_empty() {
+            return;
+        }
+        let mut back: BTreeMap<(String, String, u32), &str> = BTreeMap::new();
+        for qp in qps.iter_mut() {
+            let own = known.get(&(qp.src.clone(), qp.dst.clone(), qp.dst_qp)).map(|k| k.0);
+            let other = qp.src_qp.and_then(|q| known.get(&(qp.dst.clone(), qp.src.clone(), q))).map(|k| k.0);
+            if let Some(job) = own.or(other) {
+                qp.job = Some(job.to_owned());
+                back.insert((qp.src.clone(), qp.dst.clone(), qp.dst_qp), job);
+            }
+        }
+        for flow in flows.iter_mut() {
+            let Some(dst_qp) = flow.dst_qp else { continue };
+            let key = (flow.src.clone(), flow.dst.clone(), dst_qp);
+            if let Some((job, kind)) = known.get(&key) {
+                flow.job = Some((*job).to_owned());
+                flow.behaviour = Some(kind.name().to_owned());
+            } else if let Some(job) = back.get(&key) {
+                flow.job = Some((*job).to_owned());
+            }
+        }
+    }
+}
+
 fn names(hosts: &[Addr]) -> Vec<String> {
     hosts.iter().map(Addr::to_string).collect()
 }

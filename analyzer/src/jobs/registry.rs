@@ -46,6 +46,8 @@ pub struct StepRecord {
     pub end_ns: u64,
     /// Time with a message under way.
     pub communication_ns: u64,
+    /// Longest stretch with no message under way, from and to.
+    pub silent: (u64, u64),
     /// Who held the others up, why, and for how long.
     pub blame: Option<Blame>,
 }
@@ -94,6 +96,8 @@ pub struct JobState {
     pub last_ns: u64,
     /// 0..1.
     pub confidence: f32,
+    /// Messages were seen after the last whole step.
+    pub in_step: bool,
     /// Silent for long.
     pub ended: bool,
 }
@@ -128,6 +132,7 @@ impl Found {
             start_ns: s.start_ns,
             end_ns: s.end_ns,
             communication_ns: s.communication_ns,
+            silent: s.silent,
             blame,
         });
         Some(Self {
@@ -229,18 +234,13 @@ impl Registry {
     }
 
     /// Brings what one look found together with what is known.
-    pub fn update(&mut self, mut found: Vec<Found>, lanes: &BTreeMap<QpKey, Lane>, now_ns: u64) {
-        found.sort_by_key(|f| (f.steps.first().map_or(0, |s| s.start_ns), f.lanes.first().copied()));
-        let mut again: BTreeSet<String> = BTreeSet::new();
-        for one in found {
-            let id = self.merge(one, &again);
-            again.insert(id);
+    /// `None`: no message since the last look.
+    pub fn update(&mut self, found: Option<Vec<Found>>, lanes: &BTreeMap<QpKey, Lane>, now_ns: u64) {
+        if let Some(found) = found {
+            self.take(found, lanes);
         }
-        self.jobs.retain(|job| again.contains(&job.id) || job.steps.len() >= PROVEN_STEPS || !went_on(job, lanes));
         for job in &mut self.jobs {
-            let newest = job.lanes.iter().filter_map(|k| lanes.get(k)).map(|l| l.last_ns).max();
-            job.last_ns = newest.unwrap_or(0).max(job.last_ns);
-            job.ended = now_ns.saturating_sub(job.last_ns) > job.period_ns.saturating_mul(SILENT_PERIODS);
+            job.follow(lanes, now_ns);
         }
         while self.jobs.len() > self.max_jobs {
             let oldest = self.jobs.iter().enumerate().min_by_key(|(_, j)| (j.last_ns, j.id.clone())).map(|(i, _)| i);
@@ -249,6 +249,16 @@ impl Registry {
             }
             self.forgotten += 1;
         }
+    }
+
+    fn take(&mut self, mut found: Vec<Found>, lanes: &BTreeMap<QpKey, Lane>) {
+        found.sort_by_key(|f| (f.steps.first().map_or(0, |s| s.start_ns), f.lanes.first().copied()));
+        let mut again: BTreeSet<String> = BTreeSet::new();
+        for one in found {
+            let id = self.merge(one, &again);
+            again.insert(id);
+        }
+        self.jobs.retain(|job| again.contains(&job.id) || job.steps.len() >= PROVEN_STEPS || !went_on(job, lanes));
     }
 
     /// The job that a find belongs to: by common lanes, or by the same hosts after an end (a restart).
@@ -303,8 +313,19 @@ impl JobState {
             period_ns: 0,
             last_ns: 0,
             confidence: 0.0,
+            in_step: false,
             ended: false,
         }
+    }
+
+    /// What is new of its lanes, found again or not.
+    fn follow(&mut self, lanes: &BTreeMap<QpKey, Lane>, now_ns: u64) {
+        let mine = || self.lanes.iter().filter_map(|k| lanes.get(k));
+        let newest = mine().map(|l| l.last_ns).max().unwrap_or(0);
+        let data = mine().filter_map(|l| l.messages.back()).map(|m| m.end_ns).max().unwrap_or(0);
+        self.last_ns = self.last_ns.max(newest);
+        self.in_step = self.steps.back().is_some_and(|s| data > s.end_ns);
+        self.ended = now_ns.saturating_sub(self.last_ns) > self.period_ns.saturating_mul(SILENT_PERIODS);
     }
 
     fn refresh(&mut self, one: Found, max_steps: usize) {

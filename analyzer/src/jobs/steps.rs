@@ -18,6 +18,8 @@ pub(super) struct Step {
     pub end_ns: u64,
     /// Time with a message under way.
     pub communication_ns: u64,
+    /// Longest stretch with none, from and to.
+    pub silent: (u64, u64),
     /// Per track of the group, in its order: its part of this step.
     pub beats: Vec<Option<Beat>>,
 }
@@ -168,6 +170,20 @@ fn finish(step: &mut Step, group: &Group) {
     step.start_ns = step.beats.iter().flatten().map(|b| b.start_ns).min().unwrap_or(0);
     step.end_ns = group.tracks.iter().zip(&step.beats).filter_map(|(t, b)| done(t, b.as_ref()?)).max().unwrap_or(0);
     step.communication_ns = covered(&mut busy);
+    step.silent = longest_silence(&busy);
+}
+
+/// The longest stretch that sorted intervals leave free.
+fn longest_silence(sorted: &[(u64, u64)]) -> (u64, u64) {
+    let mut reached = sorted.first().map_or(0, |s| s.0);
+    let mut longest = (reached, reached);
+    for &(start, end) in sorted {
+        if start.saturating_sub(reached) > longest.1 - longest.0 {
+            longest = (reached, start);
+        }
+        reached = reached.max(end);
+    }
+    longest
 }
 
 /// When the last message of a beat was acknowledged; where that was not seen, when it would have been.
