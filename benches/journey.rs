@@ -202,6 +202,7 @@ fn full(file: &Path) {
         fabric: FabricConfig::default(),
         worker: WorkerConfig::default(),
         pace: Pace::Max,
+        live: false,
     };
     let outlets = Outlets { live: None, keeper: None };
     let report = run(source, &settings, outlets, &AtomicBool::new(false), &mut |_| {}).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use analyzer::report::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,7 +17,8 @@ Examples:
   fabricscope replay mirror.pcap.zst
   fabricscope replay leaf0.pcap leaf1.pcap --topology fabric.toml --report out.json --fail-on critical
   tcpdump -i span0 -w - | fabricscope replay -
-  fabricscope replay captures/ --store embedded --serve";
+  fabricscope replay captures/ --store embedded --serve
+  fabricscope run --interface span0 --topology fabric.toml --store embedded --serve=0.0.0.0:8080";
 
 /// Sees inside a GPU-training fabric from its mirrored switch ports.
 #[derive(Debug, Parser)]
@@ -32,17 +34,22 @@ pub struct Cli {
 pub enum Command {
     /// Analyse capture files: which links are congested or faulty, and why.
     Replay(ReplayArgs),
+    /// Analyse what arrives on interfaces: mirror ports, taps.
+    Run(RunArgs),
+    /// Say what this machine can do as a sensor, and what would mend what it can't.
+    Doctor(DoctorArgs),
     /// Write a starting topology file from what captures show.
     Topology(TopologyArgs),
+    /// Open the dashboard on what a store holds.
+    Serve(ServeArgs),
+    /// Fetch the library of the embedded ClickHouse (once, 178 MB, through npm; its checksum is verified).
+    SetupStore,
 }
 
-/// `replay`.
+/// What every analysis may be told.
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// Capture files, folders of them, or - for standard input; several are one fabric, merged by time.
-    #[arg(required = true, value_name = "FILE|DIR|-")]
-    pub inputs: Vec<PathBuf>,
-    /// What is known of the fabric, TOML or JSON; without it every host seen gets an access link.
+pub struct AnalysisArgs {
+    /// What is known of the fabric, TOML or JSON (docs/topology.md); without it every host seen gets an access link.
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
@@ -51,15 +58,21 @@ pub struct ReplayArgs {
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "OUT.json")]
     pub report: Option<PathBuf>,
-    /// Where the history goes: none, memory; the default is memory with --serve, else none.
-    #[arg(long, value_name = "none|memory")]
+    /// Where the history goes; memory where absent and --serve is given, else none.
+    #[arg(long, value_name = "none|memory|embedded|URL")]
     pub store: Option<String>,
+    /// Folder of the embedded store.
+    #[arg(long, value_name = "DIR")]
+    pub store_dir: Option<PathBuf>,
     /// Open the dashboard, on this address, and keep it open when the input has ended.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS)]
     pub serve: Option<String>,
-    /// As fast as the input can be read (max), or at its own speed times N (1, 0.5, 10).
-    #[arg(long, value_name = "max|N", default_value = "max")]
-    pub pace: Pace,
+    /// Thresholds and what else can be configured, TOML (docs/findings.md lists them).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What kind of network is watched: where its thresholds start from. Overrides the configuration file's.
+    #[arg(long, value_name = "lossless|lossy|lab")]
+    pub preset: Option<String>,
     /// No progress bar and no text on standard output.
     #[arg(long, short)]
     pub quiet: bool,
@@ -69,6 +82,80 @@ pub struct ReplayArgs {
     /// Exit with status 1 when there are findings of this severity or worse.
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub fail_on: Option<FailOn>,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Capture files, folders of them, or - for standard input; several are one fabric, merged by time.
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub inputs: Vec<PathBuf>,
+    /// As fast as the input can be read (max), or at its own speed times N (1, 0.5, 10).
+    #[arg(long, value_name = "max|N", default_value = "max")]
+    pub pace: Pace,
+    /// What every analysis may be told.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Interface that mirrored traffic arrives on; several are one fabric.
+    #[arg(long = "interface", short, required = true, value_name = "IF", num_args = 1..)]
+    pub interfaces: Vec<String>,
+    /// Stop after this time: 30s, 10m, 8h; without it, at an interrupt or termination signal.
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<Time>,
+    /// How frames are taken: the best mode that works, AF_XDP whatever speaks against it, or one by name.
+    #[arg(long, value_enum, default_value_t = CaptureMode::Auto)]
+    pub mode: CaptureMode,
+    /// Look at no more than this of each frame, in bytes; 0 is all of it.
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub snaplen: u32,
+    /// Memory for frames that wait, per receive queue, in MiB.
+    #[arg(long, value_name = "MiB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub ring: u32,
+    /// What every analysis may be told.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Interfaces to look at.
+    #[arg(value_name = "IF", required = true)]
+    pub interfaces: Vec<String>,
+}
+
+/// How frames are taken from an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptureMode {
+    /// The best that works and takes nothing from anybody.
+    Auto,
+    /// AF_XDP in the driver.
+    Xdp,
+    /// AF_XDP behind the driver.
+    XdpGeneric,
+    /// TPACKET_V3.
+    Packet,
+    /// libpcap.
+    Pcap,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The store to look into.
+    #[arg(long, value_name = "embedded|URL", default_value = "embedded")]
+    pub store: String,
+    /// Folder of the embedded store.
+    #[arg(long, value_name = "DIR")]
+    pub store_dir: Option<PathBuf>,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
+    pub listen: String,
 }
 
 /// `topology`.
@@ -135,6 +222,28 @@ impl FromStr for Pace {
     }
 }
 
+/// A stretch of time as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit_s = match text.get(digits.len()..).unwrap_or_default() {
+            "" | "s" => 1.0,
+            "ms" => 1e-3,
+            "m" | "min" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            other => return Err(format!("no unit `{other}`: ms, s, m, h, d")),
+        };
+        let seconds = digits.parse::<f64>().map_err(|_| format!("`{text}` is no time such as 30s or 10m"))? * unit_s;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|why| why.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +252,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!("30s".parse(), Ok(Time(Duration::from_secs(30))));
+        assert_eq!("1.5m".parse(), Ok(Time(Duration::from_secs(90))));
+        assert_eq!("250ms".parse(), Ok(Time(Duration::from_millis(250))));
+        for wrong in ["", "s", "-1s", "3 weeks", "nan", "1e99d"] {
+            assert!(wrong.parse::<Time>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,45 +1,47 @@
-//! Hands what the fabric learns to the store, in batches.
+//! Hands what the fabric learns to the store's queue.
 
 use std::sync::Arc;
 
 use analyzer::report::Finding;
 use analyzer::tick::{LinkInfo, Tick};
-use store::{Facts, Store};
+use store::{Facts, Store, StoreWriter, WriterCounters, WriterOptions};
 use tokio::runtime::Handle;
 
+use crate::analysis::{Task, sensor_name};
 use crate::failure::Failure;
+use crate::output::warn;
+use crate::web::Web;
 
-/// Ticks written together.
-const BATCH: usize = 32;
-
-/// Writes facts in order. Not for use on a thread of the runtime: it waits for the store.
+/// Gives facts to the queue, in order. Not for use on a thread of the runtime: it may wait.
 pub struct Keeper {
-    store: Arc<dyn Store>,
+    writer: StoreWriter,
     runtime: Handle,
     sensor: Arc<str>,
     run: Arc<str>,
     links: Arc<Vec<LinkInfo>>,
-    waiting: Vec<Facts>,
 }
 
 impl Keeper {
-    /// Writes to `store` under the names of a sensor and its run.
-    pub fn new(store: Arc<dyn Store>, runtime: Handle, sensor: &str, run: &str) -> Self {
-        Self { store, runtime, sensor: sensor.into(), run: run.into(), links: Arc::default(), waiting: Vec::new() }
+    /// Begins to write to a store under the names of the sensor and its run.
+    pub fn start(store: Arc<dyn Store>, web: &Web, task: &Task) -> Result<Self, Failure> {
+        let runtime = web.handle();
+        let options =
+            WriterOptions { notice: Arc::new(|line| warn(line)), ..WriterOptions::new(task.fullness.clone()) };
+        let writer = {
+            let _inside = runtime.enter();
+            StoreWriter::start(store, options)
+        };
+        let writer = writer.map_err(|why| Failure::new("cannot write to the store", why, "look at its folder"))?;
+        let sensor = sensor_name(task.mode);
+        Ok(Self { writer, runtime, sensor: sensor.into(), run: task.run.as_str().into(), links: Arc::default() })
     }
 
     /// Takes one tick.
-    pub fn keep(
-        &mut self,
-        sequence: u64,
-        tick: Tick,
-        links: &[LinkInfo],
-        findings: Vec<Finding>,
-    ) -> Result<(), Failure> {
+    pub fn keep(&mut self, sequence: u64, tick: Tick, links: &[LinkInfo], findings: Vec<Finding>) {
         if self.links.len() != links.len() || !tick.new_links.is_empty() {
             self.links = Arc::new(links.to_vec());
         }
-        self.waiting.push(Facts {
+        self.writer.send(Facts {
             sensor: self.sensor.clone(),
             run: self.run.clone(),
             sequence,
@@ -47,18 +49,22 @@ impl Keeper {
             links: self.links.clone(),
             findings: Arc::new(findings),
         });
-        if self.waiting.len() >= BATCH { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what waits.
-    pub fn flush(&mut self) -> Result<(), Failure> {
-        let batch = std::mem::take(&mut self.waiting);
-        self.runtime.block_on(self.store.write(&batch)).map_err(|why| {
-            Failure::new(
-                format!("cannot write to the store ({})", self.store.describe()),
-                why,
-                "mend the store, or replay with --store memory",
-            )
-        })
+    /// Waits until everything is kept; says what was not.
+    pub fn finish(self) -> WriterCounters {
+        let counters = self.runtime.block_on(self.writer.finish());
+        if !counters.is_whole() {
+            warn(format!(
+                "the store did not get everything: {} of {} ticks written, {} dropped for room, {} refused, {} lost{}",
+                counters.written,
+                counters.taken,
+                counters.dropped_for_room + counters.dropped_queue_full,
+                counters.set_aside,
+                counters.lost,
+                counters.last_error.as_ref().map_or_else(String::new, |why| format!("; last error: {why}")),
+            ));
+        }
+        counters
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! `fabricscope replay` goes: inputs -> source -> worker -> fabric -> report, store, dashboard -> terminal.
 
+mod analysis;
 pub mod args;
+mod config;
+pub mod doctor;
 pub mod failure;
 pub mod inputs;
 pub mod keep;
@@ -12,7 +15,10 @@ mod pace;
 pub mod pipeline;
 pub mod progress;
 pub mod replay;
+pub mod run;
 mod run_name;
+pub mod serve;
+mod several;
 pub mod show;
 pub mod topology;
 pub mod web;

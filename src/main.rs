@@ -7,6 +7,11 @@ use fabricscope::args::{Cli, Command};
 use fabricscope::failure::Failure;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // The embedded store's server is this program as a child of itself; nothing of it is for users.
+    if arguments.next().is_some_and(|a| a == store::embedded::SUBCOMMAND) {
+        store::embedded::child_main(arguments);
+    }
     match command(&Cli::parse().command) {
         Ok(code) => code,
         Err(failure) => {
@@ -19,6 +24,10 @@ fn main() -> ExitCode {
 fn command(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Replay(args) => fabricscope::replay::replay(args),
+        Command::Run(args) => fabricscope::run::run(args),
+        Command::Doctor(args) => fabricscope::doctor::doctor(args),
         Command::Topology(args) => fabricscope::topology::topology(args),
+        Command::Serve(args) => fabricscope::serve::serve(args),
+        Command::SetupStore => fabricscope::serve::setup_store(),
     }
 }

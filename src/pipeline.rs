@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,12 +24,17 @@ use crate::pace::Pacer;
 
 /// Ticks that may wait for the fabric thread.
 const TICKS_WAITING: usize = 64;
+/// Sleep of a reader that finds nothing.
+const IDLE: Duration = Duration::from_micros(200);
+/// Frames may be this late, from the port to the reader, before time passes without them.
+const LATE: Duration = Duration::from_millis(10);
 /// Shortest wall time between two published reports: a report of a large fabric costs milliseconds.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// Shortest wall time between two looks at how far reading is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Where results go beside the final report.
+#[derive(Default)]
 pub struct Outlets {
     /// The dashboard of this process.
     pub live: Option<Live>,
@@ -49,6 +54,8 @@ pub struct Settings {
     pub worker: WorkerConfig,
     /// How fast packet time passes.
     pub pace: Pace,
+    /// Frames come when they come: time passes without them, and a full channel widens ticks instead of holding up reading.
+    pub live: bool,
 }
 
 /// Analyses a source to its end, or until `stop` is set. `progress` is called a few times a second.
@@ -66,9 +73,9 @@ pub fn run(
         drop(sender);
         (judge.join(), source.inputs())
     });
-    let (fabric, outlets) = fabric.map_err(|_| defect("the fabric thread ended early"))??;
+    let (fabric, live) = fabric.map_err(|_| defect("the fabric thread ended early"))?;
     let report = fabric.report(files(&inputs));
-    if let Some(live) = &outlets.live {
+    if let Some(live) = &live {
         live.set_report(Arc::new(report.clone()));
         live.set_ended();
     }
@@ -87,12 +94,13 @@ fn read(
     progress: &mut dyn FnMut(&[Input]),
 ) {
     let worker = Worker::new(settings.worker.clone(), settings.plan.clone());
-    let mut reader = Reader { worker, settings, ticks, pacer: Pacer::new(settings.pace), stop };
+    let hand_over = HandOver { ticks, live: settings.live, waiting: None };
+    let mut reader = Reader { worker, settings, hand_over, pacer: Pacer::new(settings.pace), stop, newest: None };
     let mut looked = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         match source.step(&mut reader) {
             Step::More => {}
-            Step::Idle => thread::sleep(Duration::from_millis(1)),
+            Step::Idle => reader.idle(),
             Step::End => break,
         }
         if looked.elapsed() >= PROGRESS_EVERY {
@@ -100,21 +108,67 @@ fn read(
             progress(&source.inputs());
         }
     }
-    let Reader { mut worker, .. } = reader;
-    worker.finish(&mut |tick| send(ticks, tick));
+    let Reader { mut worker, mut hand_over, .. } = reader;
+    worker.finish(&mut |tick| hand_over.give(tick));
+    hand_over.finish();
 }
 
-/// The fabric thread is gone only when it failed, and that is told when it is joined.
-fn send(ticks: &SyncSender<Tick>, tick: Tick) {
-    let _ = ticks.send(tick);
+/// Ticks on their way to the fabric thread. That thread is gone only when it failed, which is told when it is joined:
+/// what can't be sent then is of no use to anybody.
+struct HandOver<'a> {
+    ticks: &'a SyncSender<Tick>,
+    live: bool,
+    /// Live: ticks merged into one while the channel was full.
+    waiting: Option<Tick>,
+}
+
+impl HandOver<'_> {
+    fn give(&mut self, tick: Tick) {
+        if !self.live {
+            let _ = self.ticks.send(tick);
+            return;
+        }
+        let tick = match self.waiting.take() {
+            Some(mut earlier) => {
+                earlier.merge(tick);
+                earlier
+            }
+            None => tick,
+        };
+        if let Err(TrySendError::Full(tick)) = self.ticks.try_send(tick) {
+            self.waiting = Some(tick);
+        }
+    }
+
+    fn finish(self) {
+        if let Some(tick) = self.waiting {
+            let _ = self.ticks.send(tick);
+        }
+    }
 }
 
 struct Reader<'a> {
     worker: Worker,
     settings: &'a Settings,
-    ticks: &'a SyncSender<Tick>,
+    hand_over: HandOver<'a>,
     pacer: Pacer,
     stop: &'a AtomicBool,
+    /// Live: packet time of the newest frame, and when it came.
+    newest: Option<(u64, Instant)>,
+}
+
+impl Reader<'_> {
+    /// Nothing to read just now. Live, packet time goes on by the wall from the newest frame on, a little behind it for frames
+    /// still on their way; so it does not matter whose clock stamped them, nor that the wall's may step.
+    fn idle(&mut self) {
+        let newest = self.newest.filter(|_| self.settings.live);
+        if let Some((at_ns, came)) = newest {
+            let passed_ns = u64::try_from(came.elapsed().saturating_sub(LATE).as_nanos()).unwrap_or(u64::MAX);
+            let Self { worker, hand_over, .. } = self;
+            worker.advance(at_ns.saturating_add(passed_ns), &mut |tick| hand_over.give(tick));
+        }
+        thread::sleep(IDLE);
+    }
 }
 
 impl Sink for Reader<'_> {
@@ -124,8 +178,12 @@ impl Sink for Reader<'_> {
     }
 
     fn frames(&mut self, batch: &[Frame<'_>]) {
-        let Self { worker, ticks, pacer, stop, .. } = self;
-        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| send(ticks, tick)));
+        let Self { worker, hand_over, pacer, stop, .. } = self;
+        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| hand_over.give(tick)));
+        if let (true, Some(last)) = (self.settings.live, batch.last()) {
+            let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
+            self.newest = Some((newest_ns, Instant::now()));
+        }
     }
 
     fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
@@ -141,16 +199,16 @@ fn nature(plan: &Plan, seen: &NatureWatch, source: &str) -> TapNature {
     }
 }
 
-type Judged = (Fabric, Outlets);
-
-fn judge(ticks: Receiver<Tick>, config: FabricConfig, mut outlets: Outlets) -> Result<Judged, Failure> {
+/// Until no more ticks come: absorbs them, publishes, keeps.
+fn judge(ticks: Receiver<Tick>, config: FabricConfig, outlets: Outlets) -> (Fabric, Option<Live>) {
+    let Outlets { live, mut keeper } = outlets;
     let mut fabric = Fabric::new(config);
     let mut published: Option<Instant> = None;
     let mut sequence = 0;
     let mut last = Tick::default();
     for tick in ticks {
         let findings = fabric.absorb(&tick);
-        if let Some(live) = &outlets.live {
+        if let Some(live) = &live {
             live.set_tick(TickNumbers::of(sequence, &tick, fabric.links()));
             if published.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
                 published = Some(Instant::now());
@@ -158,17 +216,17 @@ fn judge(ticks: Receiver<Tick>, config: FabricConfig, mut outlets: Outlets) -> R
             }
         }
         last = Tick { start_ns: tick.end_ns, end_ns: tick.end_ns, ..Tick::default() };
-        if let Some(keeper) = &mut outlets.keeper {
-            keeper.keep(sequence, tick, fabric.links(), findings)?;
+        if let Some(keeper) = &mut keeper {
+            keeper.keep(sequence, tick, fabric.links(), findings);
         }
         sequence += 1;
     }
     let findings = fabric.finish();
-    if let Some(keeper) = &mut outlets.keeper {
-        keeper.keep(sequence, last, fabric.links(), findings)?;
-        keeper.flush()?;
+    if let Some(mut keeper) = keeper {
+        keeper.keep(sequence, last, fabric.links(), findings);
+        keeper.finish();
     }
-    Ok((fabric, outlets))
+    (fabric, live)
 }
 
 /// Inputs as the report lists them.

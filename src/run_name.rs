@@ -7,14 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use crate::args::ReplayArgs;
+use crate::args::AnalysisArgs;
 use crate::failure::Failure;
 
 /// Bytes at the beginning of each file that count, with its name and size.
 const HEAD: u64 = 1 << 16;
 
 /// 16 hexadecimal digits over the inputs and what changes their analysis. Standard input can't be read twice: it is named by the time.
-pub fn run_name(paths: &[PathBuf], args: &ReplayArgs) -> Result<String, Failure> {
+pub fn run_name(paths: &[PathBuf], args: &AnalysisArgs) -> Result<String, Failure> {
     let mut hash = Sha256::new();
     for path in paths {
         if path == Path::new("-") {

@@ -21,6 +21,7 @@ pub struct Web {
     runtime: Runtime,
     end: watch::Receiver<bool>,
     stop: Arc<AtomicBool>,
+    tell: Arc<watch::Sender<bool>>,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -33,7 +34,8 @@ impl Web {
             )?;
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, end) = watch::channel(false);
-        let flag = stop.clone();
+        let tell = Arc::new(tell);
+        let (flag, telling) = (stop.clone(), tell.clone());
         let signals = runtime
             .block_on(async { Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)) })
             .map_err(|why: std::io::Error| Failure::new("cannot listen for signals", why, ""))?;
@@ -45,10 +47,10 @@ impl Web {
                     std::process::exit(130);
                 }
                 flag.store(true, Ordering::Relaxed);
-                let _ = tell.send(true);
+                telling.send_replace(true);
             }
         });
-        Ok(Self { runtime, end, stop, server: None })
+        Ok(Self { runtime, end, stop, tell, server: None })
     }
 
     /// For those who write to a store from a plain thread.
@@ -59,6 +61,16 @@ impl Web {
     /// Set once the user wants an end.
     pub fn stop(&self) -> &AtomicBool {
         &self.stop
+    }
+
+    /// As if the user wanted an end after this time.
+    pub fn stop_after(&self, time: std::time::Duration) {
+        let (flag, tell) = (self.stop.clone(), self.tell.clone());
+        self.runtime.spawn(async move {
+            tokio::time::sleep(time).await;
+            flag.store(true, Ordering::Relaxed);
+            tell.send_replace(true);
+        });
     }
 
     /// Opens the dashboard; gives its address for a browser.
@@ -85,19 +97,19 @@ impl Web {
     }
 
     /// Waits until the user wants an end, and the server has closed.
-    pub fn wait(mut self) -> Result<(), Failure> {
+    pub fn wait_for_end(&mut self) -> Result<(), Failure> {
         let mut end = self.end.clone();
         let server = self.server.take();
+        let stopped = |why: &dyn std::fmt::Display| Failure::new("the dashboard stopped", why, "");
         self.runtime.block_on(async move {
             let _ = end.wait_for(|end| *end).await;
-            match server {
-                Some(server) => match server.await {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(why)) => Err(Failure::new("the dashboard stopped", why, "")),
-                    Err(why) => Err(Failure::new("the dashboard stopped", why, "")),
-                },
-                None => Ok(()),
-            }
+            let Some(server) = server else { return Ok(()) };
+            server.await.map_err(|why| stopped(&why))?.map_err(|why| stopped(&why))
         })
+    }
+
+    /// Closes a store: what it still holds is written, a server of our own is stopped.
+    pub fn close(&self, store: &dyn Store) -> Result<(), Failure> {
+        self.runtime.block_on(store.close()).map_err(|why| Failure::new("the store did not close", why, ""))
     }
 }

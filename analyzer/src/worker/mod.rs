@@ -147,6 +147,13 @@ impl Worker {
         }
     }
 
+    /// Time has come to `now_ns` without a frame: `ready` gets the tick whose time has passed. Before the first frame there is no time.
+    pub fn advance(&mut self, now_ns: u64, ready: &mut dyn FnMut(Tick)) {
+        if self.tick_start_ns.is_some() {
+            self.pass_time(now_ns, ready);
+        }
+    }
+
     /// The capture itself lost frames.
     pub fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
         self.taps.dropped(interface.0, at_ns, count);

@@ -1,0 +1,166 @@
+//! What a replay and a live run have in common: settings, store and dashboard behind the analysis, the report told.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use analyzer::fabric::FabricConfig;
+use analyzer::report::Report;
+use analyzer::topology::{Plan, Topology};
+use analyzer::worker::{NatureWatch, WorkerConfig};
+use capture::Source;
+use dashboard::{Live, Mode, SensorInfo};
+use store::{Fullness, Store};
+
+use crate::args::{AnalysisArgs, Format, Pace};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::keep::Keeper;
+use crate::output::{print, report_text, warn, write_whole};
+use crate::pipeline::{Outlets, Settings, run};
+use crate::progress::Progress;
+use crate::serve::open_store;
+use crate::show;
+use crate::web::Web;
+
+/// What is analysed.
+pub struct Task {
+    /// Where frames come from.
+    pub source: Box<dyn Source>,
+    /// How fast packet time passes.
+    pub pace: Pace,
+    /// What the taps' first frames said of them.
+    pub natures: NatureWatch,
+    /// Files or interfaces.
+    pub mode: Mode,
+    /// Their names.
+    pub sources: Vec<String>,
+    /// Name of the run in the store: the same for the same input.
+    pub run: String,
+    /// What happens when the store is slower.
+    pub fullness: Fullness,
+}
+
+/// Analyses to the end, tells the report, then serves for as long as the user wants.
+pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) -> Result<ExitCode, Failure> {
+    let settings = settings(args, &mut task)?;
+    let web = Web::start()?;
+    let mut behind = Behind::open(args, &task, web)?;
+    begun(&behind.web);
+    let mut progress = Progress::new(args.quiet);
+    let outlets = std::mem::take(&mut behind.outlets);
+    let report = run(task.source, &settings, outlets, behind.web.stop(), &mut |inputs| progress.update(inputs));
+    progress.finish();
+    let report = report?;
+    tell(args, &report)?;
+    behind.end(args, task.mode)?;
+    let bad = args.fail_on.is_some_and(|limit| report.findings.iter().any(|f| f.severity >= limit.into()));
+    Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Store and dashboard.
+struct Behind {
+    web: Web,
+    store: Option<Arc<dyn Store>>,
+    outlets: Outlets,
+    url: Option<String>,
+}
+
+impl Behind {
+    fn open(args: &AnalysisArgs, task: &Task, mut web: Web) -> Result<Self, Failure> {
+        let spec = args.store.as_deref().unwrap_or(if args.serve.is_some() { "memory" } else { "none" });
+        let Some(store) = open_store(&web, spec, args.store_dir.clone())? else {
+            return without_store(args, web);
+        };
+        let keeper = Keeper::start(store.clone(), &web, task)?;
+        let live = args.serve.as_ref().map(|_| Live::new());
+        let url = match &args.serve {
+            Some(address) => Some(web.open(address, store.clone(), live.clone(), info(task))?),
+            None => None,
+        };
+        if let (Some(url), false) = (&url, args.quiet) {
+            warn(format!("dashboard on {url}"));
+        }
+        Ok(Self { web, store: Some(store), outlets: Outlets { live, keeper: Some(keeper) }, url })
+    }
+
+    fn end(mut self, args: &AnalysisArgs, mode: Mode) -> Result<(), Failure> {
+        let mut served = Ok(());
+        if let (Some(url), Mode::Replay) = (&self.url, mode) {
+            if !args.quiet {
+                warn(format!("the input has ended; the dashboard stays open on {url} until you press Ctrl-C"));
+            }
+            served = self.web.wait_for_end();
+        }
+        if let Some(store) = &self.store {
+            self.web.close(store.as_ref())?;
+        }
+        served
+    }
+}
+
+fn without_store(args: &AnalysisArgs, web: Web) -> Result<Behind, Failure> {
+    if args.serve.is_some() {
+        let to_do = "give --store memory, embedded or a URL, or leave --store out";
+        return Err(Failure::new("nothing to serve", "the dashboard needs a store", to_do));
+    }
+    Ok(Behind { web, store: None, outlets: Outlets::default(), url: None })
+}
+
+fn info(task: &Task) -> SensorInfo {
+    SensorInfo {
+        sensor: sensor_name(task.mode),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: task.mode,
+        sources: task.sources.clone(),
+    }
+}
+
+/// A live sensor goes by its machine's name: several write to one store.
+pub fn sensor_name(mode: Mode) -> String {
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    match mode {
+        Mode::Replay => "replay".to_owned(),
+        Mode::Live => host().ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "live".to_owned()),
+    }
+}
+
+/// The topology file, TOML or JSON.
+fn read_topology(path: &Path) -> Result<Topology, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|why| Failure::file("read the topology", path, &why))?;
+    Topology::parse(&text, &path.display().to_string())
+        .map_err(|why| Failure::new("cannot use the topology", why, "docs/topology.md describes the file"))
+}
+
+fn settings(args: &AnalysisArgs, task: &mut Task) -> Result<Settings, Failure> {
+    let topology = args.topology.as_deref().map(read_topology).transpose()?;
+    let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
+    let mut worker = WorkerConfig::default();
+    if !plan.rdma_ports().is_empty() {
+        worker.rdma_ports = plan.rdma_ports().to_vec();
+    }
+    let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
+    let fabric = FabricConfig { findings: config.findings, ..FabricConfig::default() };
+    let (natures, live) = (std::mem::take(&mut task.natures), task.mode == Mode::Live);
+    Ok(Settings { plan: Arc::new(plan), natures, fabric, worker, pace: task.pace, live })
+}
+
+/// The report to where the user wants it.
+fn tell(args: &AnalysisArgs, report: &Report) -> Result<(), Failure> {
+    if let Some(path) = &args.report {
+        write_whole(path, &report_text(report)?)?;
+    }
+    for file in &report.capture.files {
+        for damage in &file.damage {
+            warn(format!("{}: {damage}", show::style::clean(&file.path)));
+        }
+    }
+    match args.format {
+        _ if args.quiet => Ok(()),
+        Format::Text => print(|out| show::text(report, show::style::Style::of_stdout(), out)),
+        Format::Json => {
+            let text = report_text(report)?;
+            print(|out| out.write_all(text.as_bytes()))
+        }
+    }
+}

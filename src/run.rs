@@ -1,0 +1,87 @@
+//! `fabricscope run`: what arrives on interfaces, now.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use analyzer::worker::NatureWatch;
+use capture::live::{Choice, LiveOptions, Mode as CaptureOf};
+use capture::{Input, Source};
+use dashboard::Mode;
+use store::Fullness;
+
+use crate::analysis::{Task, conduct};
+use crate::args::{CaptureMode, Pace, RunArgs};
+use crate::failure::Failure;
+use crate::output::warn;
+use crate::several::Several;
+
+/// Most bytes of the spool that a store outage is survived with.
+const SPOOL_BYTES: u64 = 4 << 30;
+/// A source that finds nothing sleeps so long, when it is alone.
+const NAP: Duration = Duration::from_micros(200);
+
+/// Runs the command.
+pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let sources = capture::live::open(&args.interfaces, &options(args))
+        .map_err(|why| Failure::new("cannot capture", why, "fabricscope doctor tells what this machine can do"))?;
+    if !args.analysis.quiet {
+        sources.iter().flat_map(|s| s.inputs()).for_each(|input| say_mode(&input));
+    }
+    let source: Box<dyn Source> = Box::new(Several::new(sources));
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let task = Task {
+        source,
+        pace: Pace::Max,
+        natures: NatureWatch::default(),
+        mode: Mode::Live,
+        sources: args.interfaces.clone(),
+        run: format!("{:x}", started.as_nanos()),
+        fullness: Fullness::Spool { dir: spool_dir(args), max_bytes: SPOOL_BYTES },
+    };
+    let duration = args.duration;
+    conduct(&args.analysis, task, |web| {
+        if let Some(time) = duration {
+            web.stop_after(time.0);
+        }
+    })
+}
+
+fn options(args: &RunArgs) -> LiveOptions {
+    let choice = match args.mode {
+        CaptureMode::Auto => Choice::Best,
+        CaptureMode::Xdp => Choice::Xdp,
+        CaptureMode::XdpGeneric => Choice::Only(CaptureOf::XdpGeneric),
+        CaptureMode::Packet => Choice::Only(CaptureOf::Packet),
+        CaptureMode::Pcap => Choice::Only(CaptureOf::Pcap),
+    };
+    LiveOptions {
+        filter: args.analysis.filter.clone(),
+        choice,
+        snaplen: args.snaplen,
+        ring_bytes: args.ring as usize * 1024 * 1024,
+        nap: if args.interfaces.len() == 1 { NAP } else { Duration::ZERO },
+        ..LiveOptions::default()
+    }
+}
+
+/// Which rung of the ladder was taken, and why not a higher one.
+fn say_mode(input: &Input) {
+    let Some(live) = &input.live else { return };
+    let queue = live.queue.map_or_else(String::new, |q| format!(" queue {q}"));
+    warn(format!("{}{queue}: captured by {}", input.path, live.mode));
+    for refusal in &live.refused {
+        warn(format!("{}{queue}: not by {}: {}", input.path, refusal.mode, refusal.reason));
+    }
+    for note in &live.notes {
+        warn(format!("{}{queue}: {note}", input.path));
+    }
+}
+
+/// Beside the embedded store's data, else under the system's folder for it or the user's.
+fn spool_dir(args: &RunArgs) -> PathBuf {
+    let beside = args.analysis.store_dir.clone().map(|dir| dir.join("spool"));
+    beside
+        .or_else(|| store::default_dir().ok().map(|dir| dir.join("spool")))
+        .unwrap_or_else(|| std::env::temp_dir().join("fabricscope-spool"))
+}
