@@ -1,9 +1,11 @@
 //! Live sources: mirror ports read through AF_XDP, TPACKET_V3 or libpcap, whichever is the best that works.
 
+mod advice;
 mod bpf;
 mod ethtool;
 mod facts;
 mod ladder;
+mod machine;
 mod netlink;
 mod packet;
 mod pcap;
@@ -19,8 +21,10 @@ use std::time::Duration;
 use crate::error::OpenError;
 use crate::source::Source;
 
+pub use advice::Advice;
 pub use facts::{Facts, Trial, probe};
 pub use ladder::{Choice, Mode};
+pub use machine::Machine;
 
 /// How interfaces are captured from.
 #[derive(Clone, Debug, PartialEq, Eq)]

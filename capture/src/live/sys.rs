@@ -124,6 +124,14 @@ pub(crate) fn raise_memory_lock_limit() {
     }
 }
 
+/// Most memory in bytes that this process may lock; none if there is no limit.
+pub(crate) fn memory_lock_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit`.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
+    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// Memory shared with the kernel, or given to it.
 pub(crate) struct Memory {
     start: NonNull<u8>,

@@ -1,7 +1,7 @@
 //! Each mode lends exactly what was sent.
 
 use super::namespace::{Sender, cable, frames_in, in_namespace, ip, seen_for, step, tc, udp};
-use crate::live::{Choice, LiveOptions, Mode, open, probe, sys};
+use crate::live::{Choice, LiveOptions, Machine, Mode, open, probe, sys};
 
 const MODES: [Mode; 4] = [Mode::XdpCopy, Mode::XdpGeneric, Mode::Packet, Mode::Pcap];
 
@@ -147,6 +147,9 @@ fn the_best_mode_takes_nothing_from_the_host() {
         assert_eq!((facts.driver.as_deref(), facts.kind.as_deref(), facts.running), (Some("veth"), Some("veth"), true));
         assert_eq!((facts.queues, facts.mtu, facts.has_addresses), (1, 1500, false));
         assert_eq!(trials.len(), 6);
+        let says = |facts: &crate::live::Facts, what: &str| facts.advice().iter().any(|a| a.found.contains(what));
+        assert!(says(&facts, "MTU 1500") && !says(&facts, "is down") && !says(&facts, "has addresses"));
+        assert!(Machine::read().missing.is_empty(), "{:?}", Machine::read());
         ip("address add 10.9.9.1/24 dev rx0");
         let sources = open(&["rx0".to_owned()], &LiveOptions::default()).unwrap();
         let live = sources[0].inputs().remove(0).live.unwrap();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::namespace::{Seen, Sender, cable, frames_in, in_namespace, ip, seen_for, step, udp, wait_for};
 use crate::live::netlink::Netlink;
-use crate::live::{Choice, LiveOptions, Mode, open, sys};
+use crate::live::{Choice, LiveOptions, Machine, Mode, open, sys};
 use crate::{LiveState, Source, Step};
 
 fn only(mode: Mode, ring_bytes: usize) -> LiveOptions {
@@ -86,7 +86,12 @@ fn a_user_with_three_capabilities_may_capture() {
             let short = live.notes.iter().any(|n| n.contains("limit of locked memory"));
             assert_eq!(short, mode == Mode::XdpCopy, "{mode:?}: {:?}", live.notes);
         }
+        assert!(Machine::read().missing.is_empty());
         become_nobody_with(&[]);
+        let machine = Machine::read();
+        assert_eq!(machine.missing, ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"]);
+        let advice = machine.advice();
+        assert!(advice.iter().any(|a| a.found.starts_with("8 MiB of memory may be locked")), "{advice:?}");
         let error = open(&[interface], &LiveOptions::default()).err().unwrap().to_string();
         assert!(error.contains("CAP_NET_RAW"), "{error}");
         return;
