@@ -9,6 +9,7 @@ mod filter;
 mod frame;
 pub mod live;
 mod source;
+pub mod write;
 
 pub use error::OpenError;
 pub use file::{FileOptions, open};
