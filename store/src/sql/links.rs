@@ -131,7 +131,7 @@ async fn known(
     );
     let select = format!(
         "SELECT l.link AS link, argMax((l.name, l.from_node, l.to_node, l.speed_bps, {MIRROR}, \
-         {MIRROR_TEXT} IN ({seen})), (r.newest_ns, l.since_ns)) AS newest, \
+         {MIRROR_TEXT} IN ({seen})), (r.newest_ns, r.newest, l.sensor, l.run, l.sequence)) AS newest, \
          newest.1 AS name, newest.2 AS from_node, newest.3 AS to_node, newest.4 AS speed_bps, newest.5 AS tap, \
          newest.6 AS mirror_kind, newest.7 AS mirror_session, newest.8 AS mirror_vlan, newest.9 AS mirror_port, \
          newest.10 AS mirror_source, toBool(newest.11) AS pfc_seen \
