@@ -1,4 +1,5 @@
 //! Facts with sums that can be worked out by head.
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
