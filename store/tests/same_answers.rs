@@ -298,8 +298,8 @@ fn queries(names: &[&str], sorts: &[&str]) -> Vec<Query> {
         let n = n as u64;
         made.push(Query { name: Some((*name).to_owned()), ..query(window(3 * n, 3 * n + 7), sorts[0]) });
     }
-    for n in 0..4 {
-        made.push(Query { link: Some(format!("link {n} {}", HOSTILE[n])), ..query(all, sorts[0]) });
+    for (n, text) in HOSTILE.iter().enumerate().take(4) {
+        made.push(Query { link: Some(format!("link {n} {text}")), ..query(all, sorts[0]) });
     }
     made
 }
@@ -315,8 +315,8 @@ async fn links_and_series_are_the_same() {
         [(window(0, 30), 60), (window(0, 30), 7), (partial, 3), (window(50, 60), 5), (window(9, 9), 5)]
     {
         same!(memory, clickhouse, links(window, steps), "links {window:?} {steps}");
-        for n in 0..10 {
-            let link = format!("link {n} {}", HOSTILE[n]);
+        for (n, text) in HOSTILE.iter().enumerate() {
+            let link = format!("link {n} {text}");
             same!(memory, clickhouse, series(&link, window, steps), "series {link} {window:?} {steps}");
         }
     }
