@@ -38,13 +38,13 @@ export async function ready(page) {
 
 export const text = (page, selector) => page.locator(selector).first().innerText().then((value) => value.replace(/\s+/g, " ").trim());
 
-// The cell of a table by its row's first words and its column's head.
+// The cell of a table by its column's head and by words of its row; with ^, by the words that it begins with.
 export async function cell(page, row, column) {
   return page.evaluate(([row, column]) => {
     for (const table of document.querySelectorAll("main table")) {
       const heads = [...table.querySelectorAll("thead th")].map((head) => head.innerText.replace(/[▲▼]/g, "").trim());
       const at = heads.indexOf(column);
-      const found = [...table.querySelectorAll("tbody tr")].find((one) => one.innerText.includes(row));
+      const found = [...table.querySelectorAll("tbody tr")].find((one) => (row[0] === "^" ? one.innerText.trim().startsWith(row.slice(1)) : one.innerText.includes(row)));
       if (at >= 0 && found) return found.children[at].innerText.replace(/\s+/g, " ").trim();
     }
     return null;

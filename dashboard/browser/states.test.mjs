@@ -253,7 +253,7 @@ test("nothing is cut off at the usual widths", async () => {
       await page.goto(`${base}${path}?${look}`).then(() => ready(page));
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(wide <= seen, `${path} ${look} is ${wide} wide at ${width}`);
-      await shot(page, `${path.replace(/\W+/g, "-")}${width}-${look.replace(/\W+/g, "-")}`);
+      await shot(page, `${path.slice(1).replace(/\W+/g, "-") || "now"}-${width}-${look.replace(/\W+/g, "-")}`);
     }
     await page.finish();
   }
@@ -263,7 +263,11 @@ test("the page is small and fast", async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
   const sizes = new Map();
-  page.on("requestfinished", async (request) => sizes.set(new URL(request.url()).pathname, (await request.sizes()).responseBodySize));
+  // A file asked for again is answered with nothing new.
+  page.on("requestfinished", async (request) => {
+    const { pathname } = new URL(request.url());
+    sizes.set(pathname, Math.max(sizes.get(pathname) || 0, (await request.sizes()).responseBodySize));
+  });
   await page.goto(`${base}/`);
   await page.waitForSelector("#verdict");
   const paint = await page.evaluate(() => performance.getEntriesByType("paint").find((one) => one.name === "first-contentful-paint")?.startTime);
