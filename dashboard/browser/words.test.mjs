@@ -8,7 +8,7 @@ const folder = new URL("../page/js/", import.meta.url);
 const languages = { en: (await import(new URL("lang/en.js", folder))).default, zh: (await import(new URL("lang/zh.js", folder))).default };
 
 // English wording of a finding comes from its detector; a number's name from its parts; a unit as the detector gives it.
-const ONE_SIDED = /^(do\.|n\.|unit\.)/;
+const ONE_SIDED = /^(do\.|n\.|unit\.|sign\.)/;
 const keys = (words) => Object.keys(words).filter((key) => !ONE_SIDED.test(key)).sort();
 const names = (value) => (value.match(/\{\w+\}/g) || []).sort();
 

@@ -5,7 +5,7 @@
 
 mod generated;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,13 +20,14 @@ use generated::{START_NS, TICK_NS, TICKS};
 const CONGESTED: &str = "leaf0-gpu-3%3Aleaf0%3Egpu-3";
 
 async fn served() -> Router {
-    let made = generated::minute();
+    static MADE: OnceLock<generated::Made> = OnceLock::new();
+    let made = MADE.get_or_init(generated::minute);
     let store = Arc::new(Memory::new(1_000_000));
     store.write(&made.facts).await.unwrap();
     let live = Live::new();
     let last = made.facts.last().unwrap();
     live.set_tick(TickNumbers::of(last.sequence, &last.tick, &last.links));
-    live.set_report(Arc::new(made.report));
+    live.set_report(Arc::new(made.report.clone()));
     dashboard::router(store, Some(live), SensorInfo { sensor: "bench".into(), ..SensorInfo::default() })
 }
 

@@ -233,7 +233,8 @@ function roundly(from, to) {
   return [from - (from % unit), to + ((unit - (to % unit)) % unit)];
 }
 
-const stateWord = (state) => (state === "n" || state === "i" || state === "p" ? ` · ${t({ n: "state.not_observed", i: "state.idle", p: "state.partly" }[state])}` : "");
+const STATES = { n: "state.not_observed", i: "state.idle", p: "state.partly", q: "state.quiet" };
+const stateWord = (state) => (STATES[state] ? ` · ${t(STATES[state])}` : "");
 // Powers of ten; where few of them are in view, 2 and 5 as well.
 function labelled(value, splits) {
   const power = 10 ** Math.floor(Math.log10(value) + 1e-9);

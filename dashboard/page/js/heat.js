@@ -73,6 +73,7 @@ function cells(box, row, { mode, full, colours }) {
   pen.globalAlpha = 0.8;
   pen.fillStyle = colours.idle;
   runs(row.states, "i", (from, to) => pen.fillRect(x(from), Math.round(top + room / 2), x(to) - x(from), Math.max(1, Math.round(scale * 0.75))));
+  runs(row.states, "q", (from, to) => { for (let at = x(from); at < x(to); at += 4 * scale) pen.fillRect(at, Math.round(top + room / 2), scale * 1.25, Math.max(1, Math.round(scale))); });
   runs(row.states, "n", (from, to) => hatch(pen, x(from), top, x(to) - x(from), room + scale, colours.hatch, scale, 0.75));
   runs(row.states, "p", (from, to) => hatch(pen, x(from), top, Math.max(3 * scale, x(to) - x(from)), room + scale, colours.hatch, scale, 0.75));
 }

@@ -82,8 +82,11 @@ export function legend() {
   const colour = cellMode() === "load"
     ? [h("span", null, "0 ", h("i", { class: "i-cividis" }), ` 100 % ${t("heat.of_speed")}`)]
     : [sign("below", t("heat.below", { n: DEVIATES })), sign("above", t("heat.above", { n: DEVIATES })), sign("mean", t("heat.mean")), sign("peak", t("heat.peak")), sign("ce", t("heat.ce"))];
-  return h("div", { class: "legend" }, colour, sign("zero", t("state.zero")), sign("idle", t("state.idle")), sign("hatch", t("state.not_observed")), sign("partly", t("state.partly")), sign("finding", t("heat.finding")));
+  return h("div", { class: "legend" }, colour, sign("zero", t("state.zero")), sign("idle", t("state.idle")), sign("quiet", t("state.quiet")), sign("hatch", t("state.not_observed")), sign("partly", t("state.partly")), sign("finding", t("heat.finding")));
 }
+
+// States without a number: their name and why.
+const EMPTY = { n: ["state.not_observed", "why.tap_silent_step"], i: ["state.idle", "why.idle_step"], q: ["state.quiet", "why.quiet_step"] };
 
 // The strips of one table share an axis and a cursor.
 class Cells {
@@ -130,7 +133,7 @@ class Cells {
   summary(row) {
     const far = row.deviation.filter((z) => z !== null && Math.abs(z) >= DEVIATES).length;
     const of = (letter) => row.states.split(letter).length - 1;
-    return t("heat.summary", { n: row.states.length, far, idle: of("i"), unseen: of("n") });
+    return t("heat.summary", { n: row.states.length, far, idle: of("i") + of("q"), unseen: of("n") });
   }
 
   begin(shown) {
@@ -170,7 +173,7 @@ class Cells {
     const state = row.states[step];
     const z = row.deviation[step];
     return [h("strong", null, row.link.name), h("p", { class: "dim" }, `${clock(from, digits)} · ${duration(this.step)}`),
-      state === "n" || state === "i" ? h("p", null, t(state === "n" ? "state.not_observed" : "state.idle"), ": ", t(state === "n" ? "why.tap_silent_step" : "why.idle_step"))
+      EMPTY[state] ? h("p", null, t(EMPTY[state][0]), ": ", t(EMPTY[state][1]))
         : h("dl", null,
           line(t("heat.mean"), rate(row.bps[step])),
           line(t("heat.peak"), row.max_bps_100us[step] === null ? "–" : rate(row.max_bps_100us[step])),

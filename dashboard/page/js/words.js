@@ -50,6 +50,9 @@ export function whenOf(finding, digits = 1) {
   return t("finding.lasted", { since: clock(since, digits), lasted: duration(until - since) });
 }
 
+// What a packet shows, as its detector calls it.
+export const signName = (what) => (has(`sign.${what}`) ? t(`sign.${what}`) : what);
+
 // A number's name in words: its own, or its parts with what is an acronym written as one; the unit is said by the value.
 const UNITS = new Set(["ns", "bps"]);
 const ACRONYMS = new Set(["ce", "cnp", "rtt", "nak", "rnr", "icrc", "psn", "pfc", "bso", "ecn", "qp"]);

@@ -75,8 +75,13 @@ impl Sight {
         sight
     }
 
+    fn quiet(&self, step: usize) -> bool {
+        self.delivered.values().all(|steps| !steps.contains(&step))
+    }
+
     /// One letter a step: `m` measured, `p` measured while the mirror lost frames, `i` idle (the tap delivered, this link had no
-    /// packet), `n` not observed (the tap delivered nothing at all).
+    /// packet), `n` not observed (the tap delivered nothing while others did, or it has ended or not begun), `q` quiet (no tap
+    /// delivered anything: idle and blind cannot be told apart).
     pub(super) fn states(&self, row: &LinkRow) -> String {
         let tap = tap_name(&row.link.mirror);
         let (delivered, lossy) = (self.delivered.get(&tap), self.lossy.get(&tap));
@@ -85,10 +90,16 @@ impl Sight {
             Some(_) if within(lossy, step) => 'p',
             Some(_) => 'm',
             None if within(delivered, step) => 'i',
+            None if self.quiet(step) && delivered.is_some_and(|steps| spans(steps, step)) => 'q',
             None => 'n',
         };
         row.bps.iter().enumerate().map(state).collect()
     }
+}
+
+/// Between the first and the last step in which a tap delivered.
+fn spans(steps: &HashSet<usize>, step: usize) -> bool {
+    steps.iter().any(|&before| before < step) && steps.iter().any(|&after| after > step)
 }
 
 fn touches(finding: &Finding, steps: Steps, step: usize) -> bool {
@@ -179,7 +190,11 @@ mod tests {
         let mut loss = Finding { kind: "mirror_loss".into(), since_ns: 300, until_ns: Some(310), ..Finding::default() };
         loss.subject.tap = Some("a erspan2 session 7".into());
         let sight = Sight::of(&rows, &[loss], Steps { start_ns: 0, step_ns: 100 });
-        assert_eq!([sight.states(&rows[0]), sight.states(&rows[1])], ["minp", "mmni"]);
+        assert_eq!([sight.states(&rows[0]), sight.states(&rows[1])], ["miqp", "mmqi"]);
+        // Another tap that sees something makes the silence suspicious; a tap that has ended observes nothing.
+        let rows = [row("a", &[Some(1.0), None, Some(1.0), None]), row("b", &[None, Some(1.0), None, None])];
+        let sight = Sight::of(&rows, &[], Steps { start_ns: 0, step_ns: 100 });
+        assert_eq!([sight.states(&rows[0]), sight.states(&rows[1])], ["mnmn", "nmnn"]);
     }
 
     #[test]

@@ -141,8 +141,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         path: "/api/v1/links",
         about: "Links with their totals over the window and a strip: rate, worst 100 us bin, CE share, deviation from the link's \
-                own last 40 steps, and per step m (measured), p (measured while the mirror lost frames), i (idle) or n (not \
-                observed).",
+                own last 40 steps, and per step m (measured), p (measured while the mirror lost frames), i (idle), n (not \
+                observed) or q (no frame on any tap: one of the two).",
         media: "application/json",
         params: &[
             FROM,

@@ -29,6 +29,9 @@ enum About {
     Sight,
 }
 
+/// Envelopes that number their frames; what others lose leaves no trace.
+const NUMBERED: &[&str] = &["erspan2", "erspan3", "gretap"];
+
 #[derive(Debug, Serialize)]
 struct Card {
     about: About,
@@ -227,8 +230,10 @@ fn sight(report: Option<&Report>) -> Card {
     if let Some(n) = mirror.sampled_one_in {
         detail.push_str(&format!(" Sampled 1 in {n}: loss cannot be measured."));
     }
+    let numbered = capture.taps.iter().any(|tap| NUMBERED.contains(&tap.mirror.kind.as_str()));
     let card = match mirror.lost {
-        0 => plain(About::Sight, "ok", "sight_good", "The mirror lost nothing that it numbered", detail),
+        0 if numbered => plain(About::Sight, "ok", "sight_good", "The mirror lost nothing that it numbered", detail),
+        0 => plain(About::Sight, "unknown", "sight_unnumbered", "What the mirror lost cannot be known", detail),
         n => plain(About::Sight, "warning", "mirror_lost", &format!("The mirror lost {n} packets"), detail),
     };
     let numbers = [

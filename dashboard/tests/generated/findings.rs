@@ -1,6 +1,8 @@
 //! Findings of the made-up minute: a root with consequences, a closed one, one about our own sight, one with hostile text.
 
-use analyzer::report::{Evidence, Finding, FirstPacket, JobCost, Severity, Subject, SubjectQp};
+use analyzer::report::{
+    Collective, Evidence, Finding, FirstPacket, Job, JobCost, Severity, Step, StepTime, Straggler, Subject, SubjectQp,
+};
 
 use super::{HOSTILE, START_NS, TICK_NS};
 
@@ -148,4 +150,38 @@ pub fn all() -> Vec<Finding> {
     all.extend(consequences());
     all.extend(others());
     all
+}
+
+/// The job that pays: half a second a step, more while its link is congested.
+pub fn job() -> Job {
+    let step = |n: u64| {
+        let late = if (60..84).contains(&n) { n % 3 * 9_000_000 } else { n % 5 * 200_000 };
+        let start_ns = at(0) + n * 5 * TICK_NS + late;
+        Step { start_ns, end_ns: start_ns + 200_000_000 + late, communication_ns: 180_000_000 + late }
+    };
+    let hosts: Vec<String> = (1..=8).map(|host| format!("10.1.0.{host}")).collect();
+    Job {
+        id: "job-1".to_owned(),
+        collectives: vec![Collective {
+            kind: "ring_allreduce".to_owned(),
+            hosts: hosts.clone(),
+            bytes: 1 << 30,
+            busbw_bps: 92_000_000_000,
+            complete: true,
+            confidence: 0.9,
+            reason: "each host sends to one and receives from one, in a circle".to_owned(),
+            ..Collective::default()
+        }],
+        steps: (0..119).map(step).collect(),
+        step_ns: Some(StepTime { p50: 500_000_000, p99: 518_200_000 }),
+        stragglers: vec![Straggler {
+            host: "10.1.0.4".to_owned(),
+            cause: "slow_message".to_owned(),
+            share: 0.012,
+            steps: 16,
+        }],
+        confidence: 0.9,
+        hosts,
+        ..Job::default()
+    }
 }

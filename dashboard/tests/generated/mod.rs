@@ -293,5 +293,6 @@ fn report(fabric: &Fabric) -> Report {
     let damage = "leaf1.pcap at byte 5,120,344: a record of 9,001,223 bytes, longer than the snapshot length 256; skipped to the next";
     let mut report = fabric.report(vec![file("leaf0.pcap", &[]), file("leaf1.pcap", &[damage])]);
     report.findings = findings::all();
+    report.jobs = vec![findings::job()];
     report
 }

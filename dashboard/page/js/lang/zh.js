@@ -24,12 +24,13 @@ export default {
   "time.from": "时段起点", "time.to": "时段终点", "time.invalid": "请输入如 07:07:47.312 或 2026-03-02T07:07:47.312Z 的时间；终点须晚于起点。", "time.zone": "本页所有时间的时区：UTC 或浏览器时区", "time.copy": "复制链接",
 
   "level.critical": "严重", "level.warning": "警告", "level.info": "提示", "level.ok": "正常", "level.unknown": "未知",
-  "state.zero": "实测为零", "state.idle": "空闲", "state.not_observed": "未观测", "state.partly": "部分观测", "state.unknown": "未知",
+  "state.zero": "实测为零", "state.idle": "空闲", "state.quiet": "无任何帧", "state.not_observed": "未观测", "state.partly": "部分观测", "state.unknown": "未知",
 
   "why.idle": "此时段镜像有数据，但没有该链路的报文。",
   "why.idle_step": "镜像有数据，但没有该链路的报文。",
   "why.tap_silent": "该链路背后的镜像在此时段没有送来任何数据。",
   "why.tap_silent_step": "该链路背后的镜像没有送来任何数据。",
+  "why.quiet_step": "所有采集点均无数据：无法区分空闲与未观测。",
   "why.partly": "镜像在这一步内有丢包。",
   "why.no_ect": "该链路上没有可标记的报文（ECT 或 CE）：无法判断标记。",
   "why.no_psn": "该链路上没有 RDMA 会话：无法定位丢包。",
@@ -62,7 +63,7 @@ export default {
   "card.jobs_fine": "没有作业变慢", "card.jobs_fine.detail": "已识别 {jobs} 个作业。",
   "card.sight_not_known": "此处不知道自身视野", "card.sight_not_known.detail": "镜像丢包由正在运行的分析给出；本进程只提供存储中的数据。",
   "card.sight_good": "凡有编号的镜像帧均未丢失", "card.sight_good.detail": "已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。",
-  "card.mirror_lost": "镜像丢失 {lost} 帧", "card.mirror_lost.detail": "已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。这是视野问题，不是网络丢包。", "card.sampled": "采样比 1:{n}：无法测量丢包。",
+  "card.sight_unnumbered": "无法得知镜像丢了什么", "card.sight_unnumbered.detail": "该镜像不给帧编号。已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。", "card.mirror_lost": "镜像丢失 {lost} 帧", "card.mirror_lost.detail": "已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。这是视野问题，不是网络丢包。", "card.sampled": "采样比 1:{n}：无法测量丢包。",
 
   "links.title": "链路", "links.active": "{n} 条中有 {active} 条承载报文", "links.none": "尚不知道任何链路：链路随首个报文出现，或来自拓扑。", "links.no_match": "没有链路与“{q}”匹配。", "links.all": "全部链路", "links.caption": "各链路随时间的速率", "links.search": "搜索链路、主机、采集点  /", "links.by_worst": "最差在前", "links.by_deviation": "最异常在前",
   "heat.colour": "单元格颜色", "heat.dev": "偏差", "heat.dev.why": "链路明显偏离自身前 40 步时着色", "heat.load": "负载", "heat.load.why": "按链路速率的占比着色", "heat.of_speed": "链路速率占比", "heat.below": "低于自身过往 {n} σ", "heat.above": "高于 {n} σ", "heat.mean": "均值", "heat.peak": "100 µs 峰值", "heat.ce": "ECN 标记", "heat.finding": "诊断结论", "heat.axis": "时间", "heat.deviation": "偏差", "heat.too_few": "此前数据太少",
@@ -87,7 +88,7 @@ export default {
   "qp.title": "{src} → {dst}，队列对 {qp}", "qp.copies": "副本", "qp.copies.why": "在其他镜像上再次出现", "qp.nak": "NAK", "qp.nak.why": "序号错误 / 非法请求 / 远端访问 / 远端操作", "qp.rnr": "RNR NAK", "qp.inversions": "乱序", "qp.operations": "操作",
 
   "findings.title": "诊断结论", "findings.all": "全部 {n} 条", "findings.none": "此时段没有诊断结论：没有指标越过阈值。", "findings.no_match": "没有诊断结论符合这些筛选条件。", "findings.search": "搜索类别、对象、文字  /", "findings.any_severity": "全部级别", "findings.any_kind": "全部类别", "findings.any_state": "未结束和已结束", "findings.counts": "严重 {critical}，警告 {warning}，提示 {info}；未结束 {open}", "findings.part": "只检索了 {all} 条中的 {n} 条：请缩短时段。",
-  "finding.open": "未结束", "finding.closed": "已结束", "finding.title": "{subject}{says}", "finding.against": "{value}（阈值 {threshold}）", "finding.explained": "{title}。实测 {against}；{when}。", "finding.open_since": "自 {since} 起未结束", "finding.lasted": "{since} 起，持续 {lasted}", "finding.consequences.one": "{n} 个后果", "finding.consequences.other": "{n} 个后果", "finding.follows": "由上一条结论引起", "finding.chain": "原因与后果", "finding.chart": "当时该链路的情况", "finding.numbers": "证据", "finding.no_numbers": "没有保存数值。", "finding.packets": "首批报文", "finding.no_packets": "没有单个报文能说明此事。", "finding.involved": "涉及", "finding.caveats": "判断的局限", "finding.advice": "下一步：", "finding.since": "开始", "finding.until": "结束", "finding.cost": "作业 {job} 每步损失", "finding.judged": "判断依据", "finding.zoom": "放大到该时段",
+  "finding.open": "未结束", "finding.closed": "已结束", "finding.title": "{subject}{says}", "finding.against": "{value}（阈值 {threshold}）", "finding.explained": "{title}。实测 {against}；{when}。", "finding.open_since": "自 {since} 起未结束", "finding.lasted": "{since} 起，持续 {lasted}", "finding.consequences.one": "{n} 个后果", "finding.consequences.other": "{n} 个后果", "finding.same.one": "同类另有 {n} 条", "finding.same.other": "同类另有 {n} 条", "finding.follows": "由上一条结论引起", "finding.chain": "原因与后果", "finding.chart": "当时该链路的情况", "finding.numbers": "证据", "finding.no_numbers": "没有保存数值。", "finding.packets": "首批报文", "finding.no_packets": "没有单个报文能说明此事。", "finding.involved": "涉及", "finding.caveats": "判断的局限", "finding.advice": "下一步：", "finding.since": "开始", "finding.until": "结束", "finding.cost": "作业 {job} 每步损失", "finding.judged": "判断依据", "finding.zoom": "放大到该时段",
 
   "sight.title": "自身视野", "sight.more": "可信吗？", "sight.frames": "帧", "sight.lost": "丢失", "sight.lost.why": "镜像或采集丢失的帧，不是网络丢包", "sight.refused": "拒识", "sight.refused.why": "无法识别的帧，按原因计数", "sight.truncated": "截断", "sight.truncated.why": "被镜像或采集截断的帧", "sight.duplicated": "副本", "sight.duplicated.why": "不止一次看到的报文", "sight.evicted": "淘汰", "sight.evicted.why": "因流表已满而失去位置的流",
   "sensor.who": "探针", "sensor.name": "名称", "sensor.version": "版本", "sensor.mode": "模式", "sensor.store": "存储", "sensor.stream": "实时流", "sensor.sources": "读取", "sensor.trust": "可信度", "sensor.detectors": "判断哪些问题", "sensor.detectors.n": "{n} 个检测器；阈值随预设而定", "knob.title": "阈值", "knob.name": "阈值", "knob.unit": "单位", "knob.what": "决定什么", "knob.source": "来源", "sensor.wire": "线上字节", "sensor.captured": "捕获字节", "sensor.captured.why": "镜像保留下来的部分",
@@ -95,7 +96,7 @@ export default {
   "tap.title": "采集点", "tap.none": "尚无采集点送来数据。", "tap.loss_share": "丢失占比", "refused.title": "拒识的帧", "refused.note": "每一个无法识别的帧，按名称", "refused.reason": "原因", "refused.share": "占比", "refused.none": "没有拒识的帧。", "limit.title": "表满与滞后", "limit.note": "每一处上限在触及时都会计数。", "limit.flows_evicted": "淘汰的流", "limit.qps_evicted": "淘汰的队列对", "limit.links_refused": "未记录的链路", "limit.ticks_widened": "合并的统计周期",
   "file.title": "文件", "file.path": "文件", "file.link_types": "链路类型", "file.bytes": "捕获字节", "file.damage": "损坏", "file.whole": "无",
 
-  "jobs.none": "未识别出训练作业。共同训练的主机表现为周期性的 RDMA 流量组。", "jobs.no_such": "没有这个作业。", "jobs.confidence": "置信度 {share}", "jobs.hosts": "主机", "jobs.steps": "训练步", "jobs.step_time": "单步时间", "jobs.communication": "通信（中位数）", "jobs.no_steps": "尚未看到完整的训练步。", "jobs.dots": "单步时间", "jobs.dots_note": "每步一点；中位数 {usual}，方块超过 {far}（3 σ）", "jobs.collectives": "集合通信", "jobs.no_collectives": "未识别出集合通信。", "jobs.busbw": "总线带宽", "jobs.stragglers": "慢节点", "jobs.no_stragglers": "没有主机拖慢其他主机。", "jobs.of_steps": "占步数 {share}", "jobs.more_hosts": "另有 {n} 台",
+  "jobs.none": "未识别出训练作业。共同训练的主机表现为周期性的 RDMA 流量组。", "jobs.no_such": "没有这个作业。", "jobs.confidence": "置信度 {share}", "jobs.hosts": "主机", "jobs.steps": "训练步", "jobs.step_time": "单步时间", "jobs.communication": "通信（中位数）", "jobs.no_steps": "尚未看到完整的训练步。", "jobs.dots": "单步时间", "jobs.dots_note": "每步一点；中位数 {usual}，方块超过 {far}（3 σ）", "jobs.collectives": "集合通信", "jobs.no_collectives": "未识别出集合通信。", "jobs.busbw": "总线带宽", "jobs.stragglers": "慢节点", "jobs.no_stragglers": "没有主机拖慢其他主机。", "jobs.last_steps": "最近 {n} 步", "jobs.strip": "训练步随时间：通信、计算", "jobs.communicates": "通信", "jobs.computes": "计算（无流量）", "jobs.pays": "它为何受损", "jobs.cost": "每步 {cost}", "jobs.partly": "部分可见", "jobs.partly.why": "并非每一对都经过我们的采集点", "jobs.ranks": "{n} 中的 {seen}", "jobs.sure": "置信度", "jobs.of_time": "占作业时间 {share}", "parallel.data": "数据并行", "parallel.pipeline": "流水线并行", "parallel.tensor": "张量并行", "parallel.expert": "专家并行", "jobs.more_hosts": "另有 {n} 台",
   "cause.slow_message": "消息偏慢（网络侧慢）", "cause.late_start": "发起偏晚（计算侧慢）",
   "collective.ring_allreduce": "环形 AllReduce", "collective.tree_allreduce": "树形 AllReduce", "collective.reduce_scatter": "ReduceScatter", "collective.all_gather": "AllGather", "collective.all_to_all": "全互换", "collective.broadcast": "广播", "collective.point_to_point": "点对点", "collective.many_to_one": "多对一", "collective.one_to_many": "一对多", "collective.unknown": "未知",
 

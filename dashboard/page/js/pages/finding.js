@@ -4,7 +4,7 @@ import { ask, inWindow } from "../api.js";
 import { Charts } from "../chart.js";
 import { big, clock, full } from "../time.js";
 import { copyButton, facts, glyph, h, panel, put } from "../dom.js";
-import { adviceOf, explanationOf, findingLink, hex, kindName, learnLinks, numberName, subjectLink, titleOf, whenOf } from "../words.js";
+import { adviceOf, explanationOf, findingLink, hex, kindName, learnLinks, numberName, signName, subjectLink, titleOf, whenOf } from "../words.js";
 import { duration, measured, named } from "../format.js";
 import { href, zoomTo } from "../state.js";
 import { linkPanels, panelsFor } from "../linkcharts.js";
@@ -83,7 +83,7 @@ function numbers({ kind, evidence }) {
 
 function packets({ evidence }) {
   const rows = evidence.first_packets || [];
-  const line = (one) => h("tr", null, h("td", null, clock(big(one.at_ns), 9)), h("td", { class: "mono" }, `${one.src} → ${one.dst}`), h("td", { class: "mono" }, one.dst_qp === undefined ? "" : hex(one.dst_qp)), h("td", { class: "num" }, one.psn === undefined ? "" : String(one.psn)), h("td", null, one.what));
+  const line = (one) => h("tr", null, h("td", null, clock(big(one.at_ns), 9)), h("td", { class: "mono" }, `${one.src} → ${one.dst}`), h("td", { class: "mono" }, one.dst_qp === undefined ? "" : hex(one.dst_qp)), h("td", { class: "num" }, one.psn === undefined ? "" : String(one.psn)), h("td", null, signName(one.what)));
   return panel(t("finding.packets"), null, rows.length ? h("div", { class: "scroll" }, h("table", null, h("caption", { class: "offscreen" }, t("finding.packets")),
     h("thead", null, h("tr", null, [t("col.at"), t("col.ends"), t("col.dst_qp"), "PSN", t("col.shows")].map((label) => h("th", { scope: "col" }, label)))), h("tbody", null, rows.map(line)))) : h("p", { class: "empty" }, t("finding.no_packets")));
 }

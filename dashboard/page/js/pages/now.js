@@ -1,7 +1,7 @@
 // The first page: is something wrong, is it the network, who pays?
 
 import { ask, inWindow } from "../api.js";
-import { count, duration } from "../format.js";
+import { count, duration, share } from "../format.js";
 import { cannotKnow, glyph, h, panel, put } from "../dom.js";
 import { against, explanationOf, findingLink, learnLinks, titleOf, whenOf } from "../words.js";
 import { findingHref, href } from "../state.js";
@@ -10,23 +10,25 @@ import { numbered } from "../taps.js";
 import { parts, t } from "../i18n.js";
 
 const LINKS_SHOWN = 24;
-const FINDINGS_SHOWN = 12;
+const KINDS_SHOWN = 8;
+const FOLDED_SHOWN = 12;
+const APPS_SHOWN = 6;
 
 export const title = () => t("nav.now");
 
 export async function load({ window, signal }) {
   const when = inWindow(window);
-  const [verdict, links, findings, sensor] = await Promise.all([
+  const [verdict, links, findings, sensor, apps] = await Promise.all([
     ask("verdict", when, signal), ask("links", { ...when, steps: STEPS, limit: LINKS_SHOWN }, signal),
-    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal),
+    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal), ask("apps", when, signal),
   ]);
-  return { verdict, links, findings, sensor };
+  return { verdict, links, findings, sensor, apps };
 }
 
 export function draw(main, data, context) {
   learnLinks(data.links.rows);
   put(main, verdict(data.verdict), h("div", { class: "split" },
-    h("div", { class: "column" }, links(data, context)), h("div", { class: "column" }, findings(data.findings), sight(data.sensor, data.verdict))));
+    h("div", { class: "column" }, links(data, context), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings))));
 }
 
 function verdict({ cards, blame, pays, jobs_known: jobs, links, links_active: active }) {
@@ -78,22 +80,42 @@ export function folded(rows) {
   return roots.map((root) => [root, under(root.id).slice(0, 50)]);
 }
 
-function findings(data) {
-  const all = folded(data.rows);
-  const side = h("a", { href: href("/findings") }, t("findings.all", { n: count(data.total) }));
-  return panel(t("findings.title"), data.total ? side : null,
-    all.length ? all.slice(0, FINDINGS_SHOWN).map(([root, follow]) => findingItem(root, follow)) : h("p", { class: "empty" }, t("findings.none")),
-    all.length > FINDINGS_SHOWN ? h("p", { class: "pages dim" }, t("table.first", { shown: FINDINGS_SHOWN, n: count(all.length) })) : null);
+// Each kind once, by its worst; the others of the kind under it: twenty lines that say the same hide the one that does not.
+function byKind(all) {
+  const kinds = new Map();
+  for (const one of all) kinds.set(one[0].kind, [...(kinds.get(one[0].kind) || []), one]);
+  return [...kinds.values()];
 }
 
-function findingItem(root, follow) {
+function findings(data) {
+  const groups = byKind(folded(data.rows));
+  const side = h("a", { href: href("/findings") }, t("findings.all", { n: count(data.total) }));
+  return panel(t("findings.title"), data.total ? side : null,
+    groups.length ? groups.slice(0, KINDS_SHOWN).map(findingItem) : h("p", { class: "empty" }, t("findings.none")),
+    groups.length > KINDS_SHOWN ? h("p", { class: "pages dim" }, t("table.first", { shown: KINDS_SHOWN, n: count(groups.length) })) : null);
+}
+
+const line = (one) => h("p", { class: "small follow" }, glyph(one.severity), " ", findingLink(one), one.until_ns ? null : h("span", { class: "tag open" }, t("finding.open")));
+const fold = (key, label, lines) => (lines.length ? h("details", { "data-key": key }, h("summary", { "data-key": `s-${key}` }, label), lines.slice(0, FOLDED_SHOWN).map(line),
+  lines.length > FOLDED_SHOWN ? h("p", { class: "small follow" }, h("a", { href: href("/findings", { kind: lines[0].kind }) }, t("findings.all", { n: count(lines.length) }))) : null) : null);
+
+function findingItem([[root, follow], ...same]) {
   return h("article", { class: "finding", "data-kind": root.kind },
     glyph(root.severity),
-    h("div", null, h("strong", null, findingLink(root)), " ", root.until_ns ? null : h("span", { class: "tag open" }, t("finding.open")),
+    h("div", null, h("strong", null, findingLink(root)), root.until_ns ? null : h("span", { class: "tag open" }, t("finding.open")),
       h("p", { class: "small" }, explanationOf(root)),
       h("p", { class: "tiny dimmer" }, whenOf(root), " · ", against(root)),
-      follow.length ? h("details", { "data-key": `fold-${root.id}` }, h("summary", { "data-key": `folds-${root.id}` }, t("finding.consequences", { n: follow.length })),
-        follow.map((one) => h("p", { class: "small follow" }, glyph(one.severity), " ", findingLink(one)))) : null));
+      fold(`fold-${root.id}`, t("finding.consequences", { n: follow.length }), follow),
+      fold(`same-${root.kind}`, t("finding.same", { n: same.length }), same.map(([one]) => one))));
+}
+
+// What runs here, in one line each.
+function apps({ rows, total }) {
+  const all = rows.reduce((sum, row) => sum + row.bytes, 0);
+  if (!all) return panel(t("flows.mix"), null, h("p", { class: "empty" }, t("flows.none")));
+  const named = (row) => (row.app ? h("a", { href: href("/flows", { app: row.app }) }, row.app) : h("span", { class: "none help", title: t("why.no_app") }, t("app.unknown")));
+  return panel(t("flows.mix"), h("a", { href: href("/flows") }, t("flows.n", { n: count(total) })), h("table", { class: "mix" }, h("caption", { class: "offscreen" }, t("flows.mix")), h("tbody", null, rows.slice(0, APPS_SHOWN).map((row) => h("tr", null,
+    h("td", null, named(row)), h("td", { class: "bar" }, h("span", { class: row.app ? "fill" : "fill hatch", style: { width: `${Math.max(0.5, (100 * row.bytes) / all)}%` } })), h("td", { class: "num" }, share(row.bytes / all)))))));
 }
 
 // What we could not see limits every judgement above.
