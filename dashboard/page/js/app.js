@@ -17,6 +17,7 @@ const ROUTES = [
 ];
 // Data at ten a second is asked for at most once in so many ms, and less often where answers take long.
 const ASK_EVERY_MS = 1000;
+const COUNT_EVERY_MS = 3000;
 
 const bar = document.getElementById("bar");
 const timeBar = document.getElementById("timebar");
@@ -76,8 +77,13 @@ async function show() {
   }
 }
 
+// What stands in the frame need not be as fresh as what stands in the page.
+let counted = { at: -Infinity, of: "" };
 async function learnCounts(signal) {
   if (!session.window) return;
+  const of = follows() ? "newest" : `${session.window.from} ${session.window.to}`;
+  if (of === counted.of && performance.now() - counted.at < COUNT_EVERY_MS) return;
+  counted = { at: performance.now(), of };
   const [findings, jobs] = await Promise.all([ask("findings", { ...inWindow(session.window), limit: 1 }, signal), ask("jobs", {}, signal)]);
   session.counts = findings.counts || { critical: 0, warning: 0, info: 0 };
   session.jobs = jobs.rows.length;
@@ -130,6 +136,7 @@ async function changed() {
   if (get("lang")) remember("lang", wanted);
   applyLook();
   if (session.extent) session.window = windowOf(session.extent);
+  counted.of = "";
   frame();
   await show();
 }
@@ -149,7 +156,10 @@ onChange(changed);
 onLive((message) => {
   if (message.tick || message.state === "open") refreshSoon();
   // The end of a replay is shown even where a refresh has just begun.
-  if (message.tick && message.tick.ended) setTimeout(refreshSoon, ASK_EVERY_MS);
+  if (message.tick && message.tick.ended) {
+    counted.of = "";
+    setTimeout(refreshSoon, ASK_EVERY_MS);
+  }
 });
 // The pill tells of a silence while nothing else happens; at most four times a second.
 let pillWas = "";

@@ -1,6 +1,6 @@
 // The frame: pages, mode, counts, zone, language, look; and the time bar below it.
 
-import { absoluteLink, get, href, set, zoomReset, zoomTo } from "./state.js";
+import { absoluteLink, href, set, spanOf, zoomReset, zoomTo } from "./state.js";
 import { clock, day, digitsFor, offset, parseMoment, parseSpan, zoneHere, zoneName } from "./time.js";
 import { copyButton, h, put, redraw } from "./dom.js";
 import { count, duration } from "./format.js";
@@ -60,11 +60,11 @@ function timeBar(window, extent) {
   const held = extent.last - extent.first;
   const length = window.to - window.from;
   const spans = SPANS.filter((span) => parseSpan(span) < held);
-  const chosen = window.fixed ? "" : get("w");
-  const preset = (span) => h("button", { "aria-pressed": String(chosen === span && !window.fixed), "data-key": `w-${span}`, onclick: () => set({ w: span, from: "", to: "" }) }, span);
+  const chosen = window.fixed ? "" : spanOf(extent);
+  const preset = (span) => h("button", { "aria-pressed": String(chosen === span), "data-key": `w-${span}`, onclick: () => set({ w: span, from: "", to: "" }) }, span);
   return [
     h("span", { class: "group", role: "group", "aria-label": t("time.presets") },
-      h("button", { "aria-pressed": String(!window.fixed && !spans.includes(chosen)), "data-key": "w-all", onclick: zoomReset }, t("time.whole")), spans.map(preset)),
+      h("button", { "aria-pressed": String(!window.fixed && !spans.includes(chosen)), "data-key": "w-all", onclick: () => set({ w: extent.mode === "live" ? "all" : "", from: "", to: "" }) }, t("time.whole")), spans.map(preset)),
     h("span", { class: "group", role: "group", "aria-label": t("time.move") },
       h("button", { title: `${t("time.back")} [`, "aria-label": t("time.back"), "data-key": "back", onclick: () => shift(-1) }, "◂"),
       h("button", { title: `${t("time.forth")} ]`, "aria-label": t("time.forth"), "data-key": "forth", onclick: () => shift(1) }, "▸"),

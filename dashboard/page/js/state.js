@@ -45,6 +45,9 @@ export function go(url) {
   changed();
 }
 
+// Of a running sensor the last minutes are shown unless asked otherwise; of a capture all of it.
+export const spanOf = (extent) => get("w") || (extent.mode === "live" ? "5m" : "all");
+
 // The window: absolute (from, to), or the last stretch (w) of what is held. Null: nothing is held.
 export function windowOf(extent) {
   if (!extent || extent.first === null) return null;
@@ -52,7 +55,7 @@ export function windowOf(extent) {
   const from = parseMoment(get("from"));
   const to = parseMoment(get("to"));
   if (from !== null && to !== null && from < to) return { from, to, fixed: true };
-  const span = parseSpan(get("w"));
+  const span = parseSpan(spanOf(extent));
   if (span !== null && end - span > extent.first) return { from: end - span, to: end, fixed: false };
   return { from: extent.first, to: end, fixed: false };
 }

@@ -6,6 +6,7 @@ import { cannotKnow, glyph, h, panel, put } from "../dom.js";
 import { against, explanationOf, findingLink, learnLinks, titleOf, whenOf } from "../words.js";
 import { findingHref, href } from "../state.js";
 import { linkTable, modeSwitch, STEPS } from "../linktable.js";
+import { now } from "../live.js";
 import { numbered } from "../taps.js";
 import { parts, t } from "../i18n.js";
 
@@ -20,9 +21,20 @@ export async function load({ window, signal }) {
   const when = inWindow(window);
   const [verdict, links, findings, sensor, apps] = await Promise.all([
     ask("verdict", when, signal), ask("links", { ...when, steps: STEPS, limit: LINKS_SHOWN }, signal),
-    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal), ask("apps", when, signal),
+    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal), mix(when, signal),
   ]);
   return { verdict, links, findings, sensor, apps };
+}
+
+// The mix of apps adds up thousands of flows and changes slowly.
+const MIX_EVERY_MS = 10000;
+let mixed = { at: -Infinity, end: "", data: null };
+async function mix(when, signal) {
+  const end = now.tick && !now.tick.ended ? "" : `${when.from_ns} ${when.to_ns}`;
+  if (mixed.end === end && performance.now() - mixed.at < MIX_EVERY_MS) return mixed.data;
+  const data = await ask("apps", when, signal);
+  mixed = { at: performance.now(), end, data };
+  return data;
 }
 
 export function draw(main, data, context) {
