@@ -83,12 +83,14 @@ function links({ links: data, findings }, context) {
 }
 
 // Consequences stand folded under their cause; what is open comes first.
-export function folded(rows) {
+function folded(rows) {
   const ids = new Set(rows.map((row) => row.id));
   const roots = rows.filter((row) => !row.cause || !ids.has(row.cause));
-  const weight = { critical: 0, warning: 1, info: 2 };
-  roots.sort((a, b) => weight[a.severity] - weight[b.severity] || Boolean(a.until_ns) - Boolean(b.until_ns) || (BigInt(a.since_ns) < BigInt(b.since_ns) ? -1 : 1));
   const under = (id) => rows.filter((row) => row.cause === id).flatMap((row) => [row, ...under(row.id)]);
+  const weight = ["critical", "warning", "info"];
+  // A mild cause of something grave is grave.
+  for (const root of roots) root.gravity = weight.find((severity) => [root, ...under(root.id)].some((row) => row.severity === severity));
+  roots.sort((a, b) => weight.indexOf(a.gravity) - weight.indexOf(b.gravity) || Boolean(a.until_ns) - Boolean(b.until_ns) || (BigInt(a.since_ns) < BigInt(b.since_ns) ? -1 : 1));
   return roots.map((root) => [root, under(root.id).slice(0, 50)]);
 }
 
@@ -113,7 +115,7 @@ const fold = (key, label, lines) => (lines.length ? h("details", { "data-key": k
 
 function findingItem([[root, follow], ...same]) {
   return h("article", { class: "finding", "data-kind": root.kind },
-    glyph(root.severity),
+    glyph(root.gravity),
     h("div", null, h("strong", null, findingLink(root)), root.until_ns ? null : h("span", { class: "tag open" }, t("finding.open")),
       h("p", { class: "small" }, explanationOf(root)),
       h("p", { class: "tiny dimmer" }, whenOf(root), " · ", against(root)),
