@@ -29,6 +29,8 @@ pub struct Task {
     pub source: Box<dyn Source>,
     /// How fast packet time passes.
     pub pace: Pace,
+    /// What the source itself knows of the fabric; a file that the user names stands above it.
+    pub topology: Option<Topology>,
     /// What the taps' first frames said of them.
     pub natures: NatureWatch,
     /// Files or interfaces.
@@ -133,7 +135,7 @@ fn read_topology(path: &Path) -> Result<Topology, Failure> {
 }
 
 fn settings(args: &AnalysisArgs, task: &mut Task) -> Result<Settings, Failure> {
-    let topology = args.topology.as_deref().map(read_topology).transpose()?;
+    let topology = args.topology.as_deref().map(read_topology).transpose()?.or(task.topology.take());
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
     let mut worker = WorkerConfig::default();
     if !plan.rdma_ports().is_empty() {

@@ -40,6 +40,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Write a starting topology file from what captures show.
     Topology(TopologyArgs),
+    /// Watch a simulated fabric in the dashboard: no switch, no capture needed.
+    Demo(DemoArgs),
     /// Open the dashboard on what a store holds.
     Serve(ServeArgs),
     /// Fetch the library of the embedded ClickHouse (once, 178 MB, through npm; its checksum is verified).
@@ -47,7 +49,7 @@ pub enum Command {
 }
 
 /// What every analysis may be told.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct AnalysisArgs {
     /// What is known of the fabric, TOML or JSON (docs/topology.md); without it every host seen gets an access link.
     #[arg(long, value_name = "FILE")]
@@ -116,6 +118,29 @@ pub struct RunArgs {
     /// Memory for frames that wait, per receive queue, in MiB.
     #[arg(long, value_name = "MiB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub ring: u32,
+    /// What every analysis may be told.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Which scenario; --list tells them.
+    #[arg(default_value = "demo", value_name = "SCENARIO")]
+    pub scenario: String,
+    /// Name the scenarios, one on a line, and what each shows.
+    #[arg(long)]
+    pub list: bool,
+    /// End after so much simulated time: 30s, 10m; the scenario called demo goes on without end otherwise.
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<Time>,
+    /// At the fabric's own speed times N, or as fast as it can be simulated (max).
+    #[arg(long, value_name = "max|N", default_value = "1")]
+    pub pace: Pace,
+    /// Without the dashboard: the verdict at the end.
+    #[arg(long, conflicts_with = "serve")]
+    pub headless: bool,
     /// What every analysis may be told.
     #[command(flatten)]
     pub analysis: AnalysisArgs,

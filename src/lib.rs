@@ -5,6 +5,7 @@
 mod analysis;
 pub mod args;
 mod config;
+pub mod demo;
 pub mod doctor;
 pub mod failure;
 pub mod inputs;

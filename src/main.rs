@@ -27,6 +27,7 @@ fn command(command: &Command) -> Result<ExitCode, Failure> {
         Command::Run(args) => fabricscope::run::run(args),
         Command::Doctor(args) => fabricscope::doctor::doctor(args),
         Command::Topology(args) => fabricscope::topology::topology(args),
+        Command::Demo(args) => fabricscope::demo::demo(args),
         Command::Serve(args) => fabricscope::serve::serve(args),
         Command::SetupStore => fabricscope::serve::setup_store(),
     }

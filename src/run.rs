@@ -33,6 +33,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let task = Task {
         source,
         pace: Pace::Max,
+        topology: None,
         natures: NatureWatch::default(),
         mode: Mode::Live,
         sources: args.interfaces.clone(),
