@@ -41,6 +41,8 @@ pub struct Case {
     pub cause: Option<String>,
     /// Links concerned.
     pub links: BTreeSet<LinkId>,
+    /// The link that carries the subject, where that is a queue pair.
+    pub carrier: Option<LinkId>,
     /// Hosts concerned.
     pub hosts: BTreeSet<Addr>,
     /// Queue pairs concerned.
@@ -71,6 +73,7 @@ impl Case {
             threshold: symptom.threshold,
             cause: None,
             links: BTreeSet::new(),
+            carrier: symptom.links.first().copied(),
             hosts: BTreeSet::new(),
             qps: BTreeSet::new(),
             sums: BTreeMap::new(),
@@ -165,7 +168,6 @@ impl Case {
 
     /// As the report has it. `ended`: whether the cause is over.
     pub fn finding(&self, kind: &Kind, map: &Map, ended: bool, blind: Option<String>) -> Finding {
-        let link = self.qp_link();
         let numbers = self.sums.iter().chain(&self.peaks).map(|(name, &value)| ((*name).to_owned(), value)).collect();
         let mut involved: Vec<String> = self.involved.iter().cloned().collect();
         if self.involved_more > 0 {
@@ -176,7 +178,7 @@ impl Case {
             id: self.id.clone(),
             kind: kind.name.to_owned(),
             severity: self.severity,
-            subject: self.about.subject(map, link),
+            subject: self.about.subject(map, self.carrier),
             since_ns: self.since_ns,
             until_ns: ended.then_some(self.last_ns),
             value: self.value,
@@ -193,10 +195,6 @@ impl Case {
                 caveats: self.caveats.iter().cloned().chain(blind).collect(),
             },
         }
-    }
-
-    fn qp_link(&self) -> Option<LinkId> {
-        matches!(self.about, About::Qp(_)).then(|| self.links.first().copied()).flatten()
     }
 }
 

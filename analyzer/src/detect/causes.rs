@@ -1,7 +1,7 @@
 //! A finding that follows from another names it: the queue pair that timed out blames the link that failed, the paused link
 //! blames the port that pauses it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::KindId;
 use super::{About, Case, KINDS, Map};
@@ -40,43 +40,68 @@ const LATER_NS: u64 = 50_000_000;
 /// And what follows may begin this long after the cause was last seen, in ns.
 const AFTER_NS: u64 = 1_000_000_000;
 
-/// Gives every case without a cause the first that fits.
-pub fn join(open: &mut BTreeMap<(KindId, About), Case>, recent: &mut [(KindId, Case)], map: &Map) {
-    let known: Vec<(KindId, Case)> =
-        open.iter().map(|((kind, _), c)| (*kind, c.clone())).chain(recent.iter().cloned()).collect();
-    if known.len() < 2 {
-        return;
-    }
-    let by_id: BTreeMap<&str, &Case> = known.iter().map(|(_, c)| (c.id.as_str(), c)).collect();
-    let orphans = open.iter_mut().map(|((kind, _), c)| (*kind, c)).chain(recent.iter_mut().map(|(k, c)| (*k, c)));
-    for (kind, case) in orphans.filter(|(_, c)| c.cause.is_none()) {
-        case.cause =
-            KINDS.get(kind).and_then(|k| find(k.follows, case, &known, map)).filter(|c| !leads_to(c, &case.id, &by_id));
+/// Cases by kind.
+type ByKind<'a> = BTreeMap<&'static str, Vec<&'a Case>>;
+
+/// Most cases of one kind that are looked at for one victim, the earliest first.
+const MAX_SUSPECTS: usize = 256;
+
+/// Gives cases without a cause, among those that changed, the first that fits. `recent`: closed ones, the newest of which may still get theirs.
+pub fn join(
+    open: &mut BTreeMap<(KindId, About), Case>,
+    recent: &mut [(KindId, Case)],
+    changed: &BTreeSet<(KindId, About)>,
+    map: &Map,
+) {
+    let found = find_all(open, recent, changed, map);
+    for (id, cause) in found {
+        let all = open.values_mut().chain(recent.iter_mut().map(|(_, c)| c));
+        all.filter(|c| c.id == id && c.cause.is_none()).for_each(|c| c.cause = Some(cause.clone()));
     }
 }
 
+fn find_all(
+    open: &BTreeMap<(KindId, About), Case>,
+    recent: &[(KindId, Case)],
+    changed: &BTreeSet<(KindId, About)>,
+    map: &Map,
+) -> Vec<(String, String)> {
+    let all = || open.iter().map(|((kind, _), c)| (*kind, c)).chain(recent.iter().map(|(k, c)| (*k, c)));
+    let mut by_kind: ByKind<'_> = BTreeMap::new();
+    all().for_each(|(kind, c)| by_kind.entry(KINDS.get(kind).map_or("", |k| k.name)).or_default().push(c));
+    by_kind.values_mut().for_each(|cases| cases.sort_by(|a, b| (a.since_ns, &a.id).cmp(&(b.since_ns, &b.id))));
+    let mut causes: BTreeMap<&str, &str> =
+        all().filter_map(|(_, c)| Some((c.id.as_str(), c.cause.as_deref()?))).collect();
+    let mut found = Vec::new();
+    let fresh = |kind: KindId, c: &Case| changed.contains(&(kind, c.about.clone()));
+    for (kind, victim) in all().filter(|(kind, c)| c.cause.is_none() && fresh(*kind, c)) {
+        let rules = KINDS.get(kind).map_or(&[][..], |k| k.follows);
+        if let Some(cause) = find(rules, victim, &by_kind, map).filter(|c| !leads_to(c, &victim.id, &causes)) {
+            causes.insert(&victim.id, cause);
+            found.push((victim.id.clone(), cause.to_owned()));
+        }
+    }
+    found
+}
+
 /// Would naming this cause close a circle?
-fn leads_to(from: &str, to: &str, by_id: &BTreeMap<&str, &Case>) -> bool {
+fn leads_to(from: &str, to: &str, causes: &BTreeMap<&str, &str>) -> bool {
     let mut at = Some(from);
-    for _ in 0..by_id.len() {
+    for _ in 0..causes.len() + 2 {
         match at {
             Some(id) if id == to => return true,
-            Some(id) => at = by_id.get(id).and_then(|c| c.cause.as_deref()),
+            Some(id) => at = causes.get(id).copied(),
             None => return false,
         }
     }
     true
 }
 
-fn find(follows: &[Follows], victim: &Case, known: &[(KindId, Case)], map: &Map) -> Option<String> {
+fn find<'a>(follows: &[Follows], victim: &Case, by_kind: &ByKind<'a>, map: &Map) -> Option<&'a str> {
     follows.iter().find_map(|rule| {
-        let fits = |(kind, case): &&(KindId, Case)| {
-            KINDS.get(*kind).is_some_and(|k| k.name == rule.kind)
-                && case.id != victim.id
-                && together(case, victim)
-                && related(rule.by, case, victim, map)
-        };
-        known.iter().filter(fits).min_by_key(|(_, c)| (c.since_ns, &c.id)).map(|(_, c)| c.id.clone())
+        let suspects = by_kind.get(rule.kind).map_or(&[][..], Vec::as_slice);
+        let near = suspects.iter().filter(|c| c.id != victim.id && together(c, victim)).take(MAX_SUSPECTS);
+        near.into_iter().find(|c| related(rule.by, c, victim, map)).map(|c| c.id.as_str())
     })
 }
 

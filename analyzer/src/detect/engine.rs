@@ -40,6 +40,8 @@ pub struct Blind {
     stretches: VecDeque<(u64, u64, u64)>,
 }
 
+/// A loss this near to a finding bears on it, in ns.
+const NEAR_NS: u64 = 100_000_000;
 /// Stretches remembered.
 const MAX_STRETCHES: usize = 4096;
 
@@ -54,9 +56,10 @@ impl Blind {
         }
     }
 
-    /// Frames that mirrors lost in ticks that touch a stretch of time.
+    /// Frames that mirrors lost within a tick of a stretch of time.
     pub fn lost(&self, since_ns: u64, until_ns: u64) -> u64 {
-        self.stretches.iter().filter(|s| s.0 <= until_ns && s.1 >= since_ns).map(|s| s.2).sum()
+        let (from, to) = (since_ns.saturating_sub(NEAR_NS), until_ns.saturating_add(NEAR_NS));
+        self.stretches.iter().filter(|s| s.0 <= to && s.1 >= from).map(|s| s.2).sum()
     }
 
     /// The same as a sentence, if any.
@@ -118,7 +121,7 @@ impl Engine {
         for key in self.ledger.ended(now_ns, |kind| holds.get(kind).copied().unwrap_or(0)) {
             self.ledger.close(&key);
         }
-        let mut all = self.ledger.settle(&self.map, &self.blind, &mut self.rendered);
+        let mut all = self.ledger.settle(&self.map, &self.blind, &changed, &mut self.rendered);
         all.extend(changed.iter().filter_map(|key| self.ledger.render_open(key, &self.map, &self.blind)));
         all
     }

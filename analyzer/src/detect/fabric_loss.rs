@@ -86,7 +86,10 @@ impl FabricLoss {
         let lost = (found.before + found.after).max(found.naks);
         let total = self.totals.entry(link).or_default();
         total.lost += lost;
-        let share = if total.data > 0.0 { (total.lost / total.data).min(1.0) } else { 0.0 };
+        // A link that is not in the mirror itself: what its queue pairs sent in this tick stands in.
+        let sent: u64 = found.qps.iter().map(|q| q.roce.data_packets).sum();
+        let data = if total.data > 0.0 { total.data } else { sent as f64 };
+        let share = if data > 0.0 { (total.lost / data).min(1.0) } else { 0.0 };
         let critical = total.lost >= self.critical && share >= self.critical_share;
         let severity = match (critical, lost >= self.warn) {
             (true, _) => Severity::Critical,

@@ -41,7 +41,7 @@ pub(super) static KIND: Kind = Kind {
             name: "livelock_repeats",
             unit: "repeats",
             values: [3.0, 5.0, 8.0],
-            what: "rounds of repeats without acknowledged progress that are livelock",
+            what: "rounds of repeats without acknowledged progress, with more repeated than new bytes, that are livelock",
             source: "SIGCOMM'16: go-back-0 livelock at 0.4 % loss",
         },
         Knob { name: "window_ms", unit: "ms", values: [1000.0; 3], what: "window of the share", source: "own" },
@@ -108,7 +108,8 @@ impl Detector for GobackWaste {
             let c = &qp.roce;
             let bytes = self.bytes.add(qp.key, part(view, qp, c.retransmitted_bytes, c.useful_bytes));
             let packets = self.packets.add(qp.key, part(view, qp, c.retransmitted, c.data_packets));
-            let livelock = qp.repeats_of_one_psn_max >= self.livelock;
+            let stuck = qp.repeats_of_one_psn_max >= self.livelock && packets.some >= self.min_packets;
+            let livelock = stuck && waste(&bytes) >= 1.0;
             let Some(severity) = self.severity(waste(&bytes), packets.some, livelock) else { continue };
             if c.retransmitted == 0 {
                 continue;

@@ -1,6 +1,6 @@
 //! Findings: open ones by kind and subject, closed ones bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Finding;
 
@@ -68,8 +68,14 @@ impl Ledger {
     }
 
     /// Joins causes; renders what closed. Gives the closed findings of this tick.
-    pub fn settle(&mut self, map: &Map, blind: &Blind, already: &mut usize) -> Vec<Finding> {
-        causes::join(&mut self.open, &mut self.recent, map);
+    pub fn settle(
+        &mut self,
+        map: &Map,
+        blind: &Blind,
+        changed: &BTreeSet<(KindId, About)>,
+        already: &mut usize,
+    ) -> Vec<Finding> {
+        causes::join(&mut self.open, &mut self.recent, changed, map);
         let fresh = self.recent.get(*already..).unwrap_or_default();
         let done: Vec<Finding> =
             fresh.iter().filter_map(|(kind, case)| render(*kind, case, map, true, blind)).collect();

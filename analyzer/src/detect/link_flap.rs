@@ -6,7 +6,7 @@ use crate::report::Severity;
 use crate::tick::LinkId;
 
 use super::config::{Knob, Knobs, hold};
-use super::link_silent::{GAP_FACTOR, MIN_PACKETS, MIN_SILENCE, UNANSWERED};
+use super::link_silent::{GAP_FACTOR, MIN_GAPS, MIN_PACKETS, MIN_SILENCE, UNANSWERED};
 use super::silence::Silence;
 use super::window::duration;
 use super::{About, Case, Detector, Kind, Symptom, View, failover};
@@ -36,6 +36,7 @@ pub(super) static KIND: Kind = Kind {
         MIN_SILENCE,
         GAP_FACTOR,
         MIN_PACKETS,
+        MIN_GAPS,
         UNANSWERED,
         hold(60_000.0),
     ],

@@ -15,7 +15,7 @@ pub(super) static KIND: Kind = Kind {
             A warning where something waits: flows moved away from it, or requests over it or to its host are repeated without answer; \
             else information, for a link may be idle because nothing was left to send.",
     advice: "Check the port's state and counters at both ends; if the port is up, the path behind it.",
-    knobs: &[MIN_SILENCE, GAP_FACTOR, MIN_PACKETS, UNANSWERED, hold(1000.0)],
+    knobs: &[MIN_SILENCE, GAP_FACTOR, MIN_PACKETS, MIN_GAPS, UNANSWERED, hold(1000.0)],
     follows: &[follows("failover", Relation::Path), follows("pfc_storm", Relation::Path)],
     make: |knobs| Box::new(LinkSilent::new(knobs)),
     explain,
@@ -41,6 +41,13 @@ pub(super) const MIN_PACKETS: Knob = Knob {
     values: [100.0; 3],
     what: "packets that a link has carried before its silence is judged by its habit",
     source: "own: fewer give no habit to compare with",
+};
+pub(super) const MIN_GAPS: Knob = Knob {
+    name: "min_gaps",
+    unit: "gaps",
+    values: [50.0; 3],
+    what: "idle gaps that a link had before its silence is judged by its habit alone, with nothing that waits for it",
+    source: "own: fewer show no rhythm",
 };
 pub(super) const UNANSWERED: Knob = Knob {
     name: "unanswered_timeouts",

@@ -1,5 +1,7 @@
 //! A queue that fills and empties within a millisecond.
 
+use std::collections::BTreeMap;
+
 use crate::report::Severity;
 use crate::slot::LinkSlot;
 use crate::tick::LinkId;
@@ -47,11 +49,18 @@ struct Microburst {
     full: f64,
     max_ns: u64,
     min_marks: u64,
+    /// Each link's newest marked slot, judged when the next one shows whether the burst went on.
+    waiting: BTreeMap<LinkId, (LinkSlot, bool)>,
 }
 
 impl Microburst {
     fn new(knobs: &Knobs) -> Self {
-        Self { full: knobs.get("full_share"), max_ns: knobs.ns("max_ms"), min_marks: knobs.count("min_marks") }
+        Self {
+            full: knobs.get("full_share"),
+            max_ns: knobs.ns("max_ms"),
+            min_marks: knobs.count("min_marks"),
+            waiting: BTreeMap::new(),
+        }
     }
 
     fn slot(&self, view: &View<'_>, link: LinkId, slot: &LinkSlot) -> Option<Symptom> {
@@ -71,12 +80,30 @@ impl Microburst {
     }
 }
 
+impl Microburst {
+    /// Takes a link's next marked slot; gives the one before, unless its burst went on into either neighbour.
+    fn next(&mut self, link: LinkId, slot: &LinkSlot) -> Option<LinkSlot> {
+        let before = self.waiting.get(&link).copied();
+        let goes_on = before.is_some_and(|(b, _)| slot.ce_first_ns.saturating_sub(b.ce_last_ns) < self.max_ns);
+        self.waiting.insert(link, (*slot, goes_on));
+        before.filter(|(_, is_later_part)| !is_later_part && !goes_on).map(|(b, _)| b)
+    }
+}
+
 impl Detector for Microburst {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for (link, _, slots) in view.links() {
-            let found = slots.iter().filter_map(|slot| self.slot(view, link, slot));
-            out.extend(found.map(|s| senders(view, link, s)));
+            let marked = slots.iter().filter(|s| s.ce_packets > 0);
+            let alone: Vec<LinkSlot> = marked.filter_map(|slot| self.next(link, slot)).collect();
+            out.extend(alone.iter().filter_map(|s| self.slot(view, link, s)).map(|s| senders(view, link, s)));
         }
+        // What can't go on any more is judged now.
+        let (now, max) = (view.map.now_ns(), self.max_ns);
+        let over = |slot: &LinkSlot| slot.ce_last_ns.saturating_add(max) < now;
+        let done: Vec<(LinkId, LinkSlot)> =
+            self.waiting.iter().filter(|(_, (s, later))| over(s) && !later).map(|(l, (s, _))| (*l, *s)).collect();
+        self.waiting.retain(|_, (s, _)| !over(s));
+        out.extend(done.iter().filter_map(|(l, s)| self.slot(view, *l, s).map(|found| senders(view, *l, found))));
     }
 }
 

@@ -52,6 +52,7 @@ pub struct Silence {
     factor: f64,
     min_packets: u64,
     unanswered: u64,
+    min_gaps: u64,
     habits: BTreeMap<LinkId, Habit>,
 }
 
@@ -63,6 +64,7 @@ impl Silence {
             factor: knobs.get("gap_factor").max(1.0),
             min_packets: knobs.count("min_packets"),
             unanswered: knobs.count("unanswered_timeouts").max(1),
+            min_gaps: knobs.count("min_gaps"),
             habits: BTreeMap::new(),
         }
     }
@@ -105,7 +107,11 @@ impl Silence {
         let allowed_ns = self.min_ns.max((usual_ns as f64 * self.factor) as u64);
         let no_answer = info.host.is_some() && !info.to_host && habit.timeouts >= self.unanswered;
         let against_habit = habit.packets >= self.min_packets && silence_ns >= allowed_ns;
-        let is = silence_ns >= self.min_ns && (no_answer || against_habit) && busy_beside(view, info, since_ns);
+        // Without anything that waits, only a link with a settled rhythm is missed.
+        let missed =
+            habit.moved + habit.timeouts > 0 || habit.idle.quantiles().is_some_and(|q| q.count >= self.min_gaps);
+        let is =
+            silence_ns >= self.min_ns && (no_answer || against_habit && missed) && busy_beside(view, info, since_ns);
         let allowed_ns = if against_habit { allowed_ns } else { self.min_ns };
         let (moved, timeouts) = (habit.moved, habit.timeouts);
         let silent = Silent { link: info.link, since_ns, silence_ns, allowed_ns, usual_ns, moved, timeouts };

@@ -1,0 +1,162 @@
+//! Silence, fail-over, flaps.
+
+use super::*;
+use crate::report::Severity;
+use crate::tick::{FlowKey, Move};
+
+fn flow(n: u8) -> FlowKey {
+    FlowKey { src: host(1), dst: host(n), sport: 0, dport: 4791, protocol: 17, dst_qp: Some(0x11) }
+}
+
+fn moved(t: &Tick, n: u8, (from, to): (u32, u32), (left, came): (u64, u64), rewound_packets: u32) -> Move {
+    Move {
+        flow: flow(n),
+        from: LinkId(from),
+        to: LinkId(to),
+        last_on_from_ns: t.start_ns + left,
+        first_on_to_ns: t.start_ns + came,
+        rewound_packets,
+    }
+}
+
+/// All links but some.
+fn without(t: &Tick, gone: &[u32]) -> Vec<LinkTick> {
+    (0..8).filter(|l| !gone.contains(l)).map(|l| calm(t, l)).collect()
+}
+
+/// A link that stops at a moment of this tick.
+fn stops(t: &Tick, link: u32, at: u64) -> LinkTick {
+    LinkTick { last_ns: t.start_ns + at, ..calm(t, link) }
+}
+
+#[test]
+fn flows_that_leave_a_dead_link_give_its_convergence() {
+    let mut scene = Scene::new();
+    scene.calm(3);
+    scene.tick(|t| {
+        t.links = without(t, &[4]);
+        t.links.push(stops(t, 4, 20 * MS));
+        t.links.sort_by_key(|l| l.link);
+        t.moves = vec![moved(t, 2, (4, 5), (20 * MS, 50 * MS), 8), moved(t, 3, (4, 5), (19 * MS, 24 * MS), 0)];
+    });
+    let f = scene.one("failover");
+    assert_eq!((f.severity, f.value, f.unit.as_str(), f.since_ns), (Severity::Warning, 30.0, "ms", T0 + 320 * MS));
+    assert!(
+        f.explanation.contains("class: BFD") && f.explanation.contains("carries nothing since"),
+        "{}",
+        f.explanation
+    );
+    // Fifty ms later it is silent, too, and that follows from the same.
+    scene.tick(|t| t.links = without(t, &[4]));
+    let silent = scene.one("link_silent");
+    assert_eq!((silent.severity, silent.cause.as_deref()), (Severity::Warning, Some(f.id.as_str())));
+}
+
+#[test]
+fn flows_that_leave_a_living_link_are_information() {
+    let mut scene = Scene::new();
+    scene.calm(3);
+    scene.tick(|t| {
+        t.links = without(t, &[]);
+        t.moves = vec![moved(t, 2, (4, 5), (20 * MS, 21 * MS), 0)];
+    });
+    assert_eq!(scene.one("failover").severity, Severity::Info);
+}
+
+#[test]
+fn hops_of_one_path_and_sprayed_flows_are_no_failover() {
+    let mut path = Scene::new();
+    path.calm(2);
+    path.tick(|t| {
+        t.links = without(t, &[]);
+        t.moves = vec![moved(t, 2, (0, 4), (20 * MS, 21 * MS), 0), moved(t, 2, (6, 1), (20 * MS, 21 * MS), 0)];
+    });
+    assert_eq!(path.found("failover"), []);
+    let mut sprayed = Scene::new();
+    sprayed.calm(2);
+    sprayed.tick(|t| {
+        t.links = without(t, &[]);
+        let way = |n: u64| if n % 2 == 0 { (4, 5) } else { (5, 4) };
+        t.moves = (0..40).map(|n| moved(t, 2, way(n), (n * MS, n * MS + 1), 0)).collect();
+        t.flows = vec![few_packets(t, 80)];
+    });
+    assert_eq!(sprayed.found("failover"), []);
+}
+
+#[test]
+fn a_host_that_answers_nothing_is_silent_and_an_idle_one_is_not() {
+    let run = |timeouts: u64| {
+        let mut scene = Scene::new();
+        scene.calm(3);
+        for _ in 0..3 {
+            scene.tick(|t| {
+                t.links = without(t, &[2]);
+                let roce = RoceCounters { data_packets: 8, timeouts, ..RoceCounters::default() };
+                t.qps = vec![qp(t, 1, 2, 0, roce, &[(Sign::Timeout, 50 * MS)])];
+            });
+        }
+        scene.found("link_silent")
+    };
+    let found = run(1);
+    assert_eq!(
+        (found.len(), found[0].severity, found[0].subject.host.as_deref()),
+        (1, Severity::Warning, Some("10.0.0.2"))
+    );
+    assert_eq!(found[0].since_ns, T0 + 300 * MS - 1);
+    assert_eq!(run(0), []);
+}
+
+#[test]
+fn the_whole_fabric_pausing_is_no_silence() {
+    let mut scene = Scene::new();
+    scene.calm(3);
+    scene.at_ns += 500 * MS;
+    scene.calm(1);
+    assert_eq!(scene.found("link_silent"), []);
+}
+
+#[test]
+fn down_and_up_twice_in_a_minute_is_a_flap_and_once_is_not() {
+    let mut scene = Scene::new();
+    scene.calm(2);
+    let down_and_up = |scene: &mut Scene| {
+        scene.tick(|t| {
+            t.links = without(t, &[4]);
+            t.links.push(stops(t, 4, 10 * MS));
+            t.links.sort_by_key(|l| l.link);
+            t.moves = vec![moved(t, 2, (4, 5), (10 * MS, 15 * MS), 4)];
+        });
+        scene.tick(|t| {
+            t.links = without(t, &[]);
+            t.moves = vec![moved(t, 2, (5, 4), (40 * MS, 41 * MS), 0)];
+        });
+    };
+    down_and_up(&mut scene);
+    assert_eq!(scene.found("link_flap"), []);
+    down_and_up(&mut scene);
+    let f = scene.one("link_flap");
+    assert_eq!((f.severity, f.value, f.subject.link.as_deref()), (Severity::Warning, 2.0, Some("leaf0-spine0")));
+}
+
+/// The sprayed flow's tick: so many packets in all.
+fn few_packets(t: &Tick, packets: u64) -> crate::tick::FlowTick {
+    crate::tick::FlowTick {
+        key: flow(2),
+        sport: 49152,
+        vlan: None,
+        link: LinkId(4),
+        packets,
+        bytes: packets * 4200,
+        first_ns: t.start_ns,
+        last_ns: t.end_ns - 1,
+        ce_packets: 0,
+        retransmitted: 0,
+        copies: 0,
+        app: Some("roce"),
+        engine: "dpi",
+        confidence: 1.0,
+        host_name: None,
+        attrs: None,
+        rtt: SparseHistogram::default(),
+    }
+}
