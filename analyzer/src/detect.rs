@@ -11,6 +11,7 @@ mod docs;
 mod engine;
 mod ledger;
 mod map;
+mod needless;
 mod silence;
 mod symptom;
 mod window;
@@ -59,6 +60,9 @@ pub trait Detector: Send {
 
     /// Looks at the jobs as they are known after a tick.
     fn judge_jobs(&mut self, _jobs: &[JobState], _now_ns: u64, _out: &mut Vec<Symptom>) {}
+
+    /// No more ticks: says what still waited to be sure. The view holds an empty tick.
+    fn finish(&mut self, _view: &View<'_>, _out: &mut Vec<Symptom>) {}
 }
 
 /// A kind of finding: its name and words, its thresholds, and what makes its detector.

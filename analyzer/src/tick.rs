@@ -75,6 +75,8 @@ pub struct RoceCounters {
     pub lost_after_tap: u64,
     /// Packets that came twice on one link and were answered twice: doubled by the network, not by the mirror.
     pub duplicated: u64,
+    /// Acknowledgements that repeat the one before: what was sent again had arrived the first time.
+    pub acknowledged_again: u64,
 }
 
 /// What one link did in one tick.

@@ -35,6 +35,7 @@ impl RoceCounters {
         self.lost_before_tap += other.lost_before_tap;
         self.lost_after_tap += other.lost_after_tap;
         self.duplicated += other.duplicated;
+        self.acknowledged_again += other.acknowledged_again;
     }
 }
 

@@ -102,8 +102,10 @@ impl Case {
         }
         if worse {
             (self.unit, self.threshold) = (symptom.unit, symptom.threshold);
-            self.note = symptom.note.or(self.note.take());
             self.advice = symptom.advice.or(self.advice);
+        }
+        if worse || self.note.is_none() {
+            self.note = symptom.note.or(self.note.take());
         }
         for (name, value) in symptom.sums {
             *self.sums.entry(name).or_default() += value;

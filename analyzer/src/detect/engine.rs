@@ -102,11 +102,18 @@ impl Engine {
     pub fn judge(&mut self, tick: &Tick) -> Vec<Finding> {
         self.map.learn(tick);
         self.blind.learn(tick);
+        self.run(tick, false)
+    }
+
+    fn run(&mut self, tick: &Tick, last: bool) -> Vec<Finding> {
         let view = View { tick, map: &self.map, blind: &self.blind };
         let mut changed = BTreeSet::new();
         let mut symptoms: Vec<Symptom> = Vec::new();
         for running in &mut self.running {
-            running.detector.judge(&view, &mut symptoms);
+            match last {
+                false => running.detector.judge(&view, &mut symptoms),
+                true => running.detector.finish(&view, &mut symptoms),
+            }
             let hold_ns = self.holds_ns.get(running.kind).copied().unwrap_or(0);
             for symptom in symptoms.drain(..) {
                 changed.extend(self.ledger.take(running.kind, symptom, hold_ns, &self.map));
@@ -143,7 +150,8 @@ impl Engine {
 
     /// No more ticks: closes what has been without cause for its hold; the rest stays open.
     pub fn finish(&mut self) -> Vec<Finding> {
-        self.settle(self.map.now_ns(), BTreeSet::new())
+        let now_ns = self.map.now_ns();
+        self.run(&Tick { start_ns: now_ns, end_ns: now_ns, ..Tick::default() }, true)
     }
 
     /// Every finding, worst first.

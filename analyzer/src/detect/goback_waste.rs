@@ -13,7 +13,8 @@ pub(super) static KIND: Kind = Kind {
     name: "goback_waste",
     title: "Bandwidth spent on repeats",
     shows: "Repeated payload against new payload of a queue pair: go-back-N sends everything after a lost packet again. \
-            The same PSN repeated again and again without acknowledged progress is livelock.",
+            The same PSN repeated again and again without acknowledged progress is livelock. Without any loss or NAK beside it \
+            (timers that ran out) it is information.",
     advice: "Find the loss that causes the repeats; selective repeat or a smaller window lowers what each loss costs.",
     knobs: &[
         Knob {
@@ -66,6 +67,8 @@ struct GobackWaste {
     livelock: u32,
     bytes: Windows<QpKey>,
     packets: Windows<QpKey>,
+    /// Packets known to be lost.
+    lost: Windows<QpKey>,
 }
 
 impl GobackWaste {
@@ -77,6 +80,7 @@ impl GobackWaste {
             livelock: knobs.count("livelock_repeats") as u32,
             bytes: Windows::new(knobs.ns("window_ms")),
             packets: Windows::new(knobs.ns("window_ms")),
+            lost: Windows::new(2 * knobs.ns("window_ms")),
         }
     }
 
@@ -97,6 +101,12 @@ fn part(view: &View<'_>, qp: &QpTick, some: u64, all: u64) -> Part {
     Part { at_ns, end_ns, some: some as f64, all: all as f64, first_ns }
 }
 
+/// NAKs that the receiver sent to this queue pair's sender in the tick.
+fn naks_for(view: &View<'_>, qp: &QpTick) -> u64 {
+    let back = view.tick.qps.iter().filter(|q| q.key.src == qp.key.dst && q.key.dst == qp.key.src);
+    if qp.roce.retransmitted == 0 { 0 } else { back.map(|q| q.roce.nak_sequence).sum() }
+}
+
 /// Repeated of new; repeats of nothing new are all waste.
 fn waste(sum: &Sum) -> f64 {
     if sum.all > 0.0 { sum.some / sum.all } else { 1.0 }
@@ -109,11 +119,15 @@ impl Detector for GobackWaste {
             let bytes = self.bytes.add(qp.key, part(view, qp, c.retransmitted_bytes, c.useful_bytes));
             let packets = self.packets.add(qp.key, part(view, qp, c.retransmitted, c.data_packets));
             let stuck = qp.repeats_of_one_psn_max >= self.livelock && packets.some >= self.min_packets;
+            let lost =
+                self.lost.add(qp.key, part(view, qp, c.lost_before_tap + c.lost_after_tap + naks_for(view, qp), 0));
             let livelock = stuck && waste(&bytes) >= 1.0;
             let Some(severity) = self.severity(waste(&bytes), packets.some, livelock) else { continue };
             if c.retransmitted == 0 {
                 continue;
             }
+            // Repeats of what was not lost cost bandwidth, but are no fault of the network.
+            let severity = if lost.some > 0.0 { severity } else { Severity::Info };
             let last_ns = qp.last_ns;
             let symptom = Symptom::new(About::Qp(qp.key), severity, bytes.first_ns.min(last_ns), last_ns)
                 .worst(waste(&bytes), "share", self.warn)
@@ -126,6 +140,7 @@ impl Detector for GobackWaste {
         }
         self.bytes.forget(view.map.now_ns());
         self.packets.forget(view.map.now_ns());
+        self.lost.forget(view.map.now_ns());
     }
 }
 

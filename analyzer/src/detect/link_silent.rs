@@ -80,7 +80,7 @@ fn symptom(view: &View<'_>, silent: &Silent) -> Symptom {
         (0, n) => format!("{} of what uses it or its host went unanswered", count(n as f64, "timeout")),
         (n, _) => format!("{} moved away from it", count(n as f64, "flow")),
     };
-    let mut symptom = Symptom::new(About::Link(silent.link), severity, silent.since_ns, view.map.now_ns())
+    let mut symptom = Symptom::new(About::Link(silent.link), severity, silent.since_ns, silent.until_ns)
         .worst(silent.silence_ns as f64 / 1e6, "ms", silent.allowed_ns as f64 / 1e6)
         .peak("silence_ns", silent.silence_ns as f64)
         .peak("usual_idle_gap_ns", silent.usual_ns as f64)

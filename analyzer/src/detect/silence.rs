@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::sketch::Latency;
-use crate::tick::{LinkId, LinkInfo, LinkTick};
+use crate::tick::{LinkId, LinkInfo, LinkTick, QpKey};
 
 use super::View;
 use super::config::Knobs;
 use super::failover;
+use super::needless::{Needless, Weighed};
 
 /// What one link used to do, and what happened since it last carried a packet.
 #[derive(Default)]
@@ -18,6 +19,17 @@ struct Habit {
     timeouts: u64,
     /// Timeouts and flows count from here.
     since_ns: u64,
+    /// When the first request that went unanswered was sent; 0: none.
+    asked_ns: u64,
+    /// The longest silence that ended lately, until the answers to what was repeated in it have come.
+    ended: Option<Ended>,
+}
+
+/// A silence of a host that is over.
+#[derive(Clone, Copy)]
+struct Ended {
+    since_ns: u64,
+    until_ns: u64,
 }
 
 /// A link that is silent now.
@@ -27,6 +39,8 @@ pub struct Silent {
     pub link: LinkId,
     /// Its last packet.
     pub since_ns: u64,
+    /// Until when: now, or when it ended.
+    pub until_ns: u64,
     /// For how long.
     pub silence_ns: u64,
     /// The silence that its habit allows.
@@ -54,7 +68,11 @@ pub struct Silence {
     unanswered: u64,
     min_gaps: u64,
     habits: BTreeMap<LinkId, Habit>,
+    needless: Needless,
 }
+
+/// Time for a second acknowledgement to show that a repeat was needless.
+const GRACE_NS: u64 = 300_000_000;
 
 impl Silence {
     /// With the thresholds of the detector that uses it.
@@ -66,13 +84,16 @@ impl Silence {
             unanswered: knobs.count("unanswered_timeouts").max(1),
             min_gaps: knobs.count("min_gaps"),
             habits: BTreeMap::new(),
+            needless: Needless::new(GRACE_NS),
         }
     }
 
-    /// Links silent at the end of a tick.
+    /// Links silent at the end of a tick, and hosts of which it is clear now that they were.
     pub fn judge(&mut self, view: &View<'_>) -> Vec<Silent> {
         self.gather(view);
-        let silent = view.map.links().filter_map(|info| self.silent(view, info)).collect();
+        let mut silent: Vec<Silent> = view.map.links().filter_map(|info| self.silent(view, info)).collect();
+        let weighed = self.needless.judge(view);
+        silent.extend(self.was_silent(view, &weighed));
         view.tick.links.iter().for_each(|l| self.learn(l));
         silent
     }
@@ -80,7 +101,14 @@ impl Silence {
     fn gather(&mut self, view: &View<'_>) {
         for link in view.tick.links.iter().filter(|l| l.packets > 0) {
             let habit = self.habits.entry(LinkId(link.link)).or_default();
-            *habit = Habit { moved: 0, timeouts: 0, since_ns: link.last_ns, ..std::mem::take(habit) };
+            let ended = Ended {
+                since_ns: link.silent_until_ns.saturating_sub(link.silent_ns_max),
+                until_ns: link.silent_until_ns,
+            };
+            if link.silent_ns_max >= self.min_ns && ended.outlasts(habit.ended) {
+                habit.ended = Some(ended);
+            }
+            *habit = Habit { moved: 0, timeouts: 0, asked_ns: 0, since_ns: link.last_ns, ..std::mem::take(habit) };
         }
         for qp in view.tick.qps.iter().filter(|q| q.roce.timeouts > 0) {
             let last = qp.witnesses.iter().map(|w| w.at_ns).max().unwrap_or(qp.last_ns);
@@ -88,6 +116,8 @@ impl Silence {
             for link in [view.map.from_host(qp.key.dst), Some(qp.link)].into_iter().flatten() {
                 if let Some(habit) = self.habits.get_mut(&link).filter(|h| last > h.since_ns) {
                     habit.timeouts += qp.roce.timeouts;
+                    let asked = last.saturating_sub(qp.timeout_silence_ns_max);
+                    habit.asked_ns = if habit.asked_ns == 0 { asked } else { habit.asked_ns.min(asked) };
                 }
             }
         }
@@ -113,15 +143,53 @@ impl Silence {
         let is =
             silence_ns >= self.min_ns && (no_answer || against_habit && missed) && busy_beside(view, info, since_ns);
         let allowed_ns = if against_habit { allowed_ns } else { self.min_ns };
-        let (moved, timeouts) = (habit.moved, habit.timeouts);
-        let silent = Silent { link: info.link, since_ns, silence_ns, allowed_ns, usual_ns, moved, timeouts };
+        // By missing answers alone, it is silent from the first request that got none.
+        let since_ns = if against_habit { since_ns } else { since_ns.max(habit.asked_ns) };
+        let (moved, timeouts, until_ns) = (habit.moved, habit.timeouts, now);
+        let silent = Silent { link: info.link, since_ns, until_ns, silence_ns, allowed_ns, usual_ns, moved, timeouts };
         is.then_some(silent)
+    }
+
+    /// Hosts that sent nothing while requests to them were lost again and again, and send again since.
+    fn was_silent(&mut self, view: &View<'_>, weighed: &[(QpKey, Weighed)]) -> Vec<Silent> {
+        let mut all: BTreeMap<LinkId, Silent> = BTreeMap::new();
+        for (key, w) in weighed.iter().filter(|(_, w)| w.real() > 0) {
+            let Some(link) = view.map.from_host(key.dst) else { continue };
+            let Some(ended) = self.habits.get(&link).and_then(|h| h.ended) else { continue };
+            let asked = w.first_ns.saturating_sub(w.silence_ns);
+            if asked <= ended.since_ns || w.last_ns > ended.until_ns + GRACE_NS || asked >= ended.until_ns {
+                continue;
+            }
+            let silent = all.entry(link).or_insert(Silent {
+                link,
+                since_ns: asked,
+                until_ns: ended.until_ns,
+                silence_ns: 0,
+                allowed_ns: self.min_ns,
+                usual_ns: 0,
+                moved: 0,
+                timeouts: 0,
+            });
+            silent.since_ns = silent.since_ns.min(asked);
+            silent.silence_ns = silent.until_ns.saturating_sub(silent.since_ns);
+            silent.timeouts += w.real();
+        }
+        all.retain(|_, s| s.timeouts >= self.unanswered && s.silence_ns >= self.min_ns);
+        all.into_values().collect()
     }
 
     fn learn(&mut self, link: &LinkTick) {
         let habit = self.habits.entry(LinkId(link.link)).or_default();
         habit.packets += link.packets;
         habit.idle.merge(&link.idle);
+    }
+}
+
+impl Ended {
+    /// Longer than the one before, or that is too old to matter.
+    fn outlasts(&self, before: Option<Self>) -> bool {
+        let old = |b: Self| self.until_ns > b.until_ns + 4 * GRACE_NS;
+        before.is_none_or(|b| old(b) || self.until_ns - self.since_ns >= b.until_ns - b.since_ns)
     }
 }
 

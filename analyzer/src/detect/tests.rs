@@ -103,6 +103,11 @@ impl Scene {
         self
     }
 
+    pub fn finish(&mut self) {
+        self.jobs.finish();
+        self.engine.finish();
+    }
+
     pub fn found(&self, kind: &str) -> Vec<Finding> {
         self.engine.findings().into_iter().filter(|f| f.kind == kind).collect()
     }

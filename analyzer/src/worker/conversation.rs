@@ -168,11 +168,10 @@ impl Worker {
         let Some(peer) = self.flows.peek(place).and_then(|f| f.rdma.as_ref()?.peer) else { return };
         let Some(flow) = self.flows.get(peer) else { return };
         let link = flow.views.link();
-        if flow.rdma.as_mut().is_some_and(|rdma| rdma.acknowledged_twice(psn)) {
-            self.touch(peer, at_ns);
-            if let Some(meter) = link.and_then(|l| self.links.meter(l)) {
-                meter.counters().roce.duplicated += 1;
-            }
+        let doubled = flow.rdma.as_mut().is_some_and(|rdma| rdma.acknowledged_twice(psn));
+        self.touch(peer, at_ns);
+        if let Some(meter) = link.and_then(|l| self.links.meter(l)).filter(|_| doubled) {
+            meter.counters().roce.duplicated += 1;
         }
     }
 

@@ -34,7 +34,7 @@ fn a_finding_stays_one_while_its_cause_comes_back_in_time_and_closes_after_its_h
 fn the_end_of_the_capture_leaves_open_what_has_cause() {
     let mut scene = Scene::new();
     late(&mut scene, 1, 90 * MS);
-    scene.engine.finish();
+    scene.finish();
     assert_eq!(scene.one("reordering").until_ns, None);
 }
 

@@ -107,6 +107,30 @@ fn a_host_that_answers_nothing_is_silent_and_an_idle_one_is_not() {
 }
 
 #[test]
+fn a_host_that_was_gone_is_known_when_it_answers_again() {
+    let run = |again: u64| {
+        let mut scene = Scene::new();
+        scene.calm(3);
+        scene.tick(|t| {
+            t.links = without(t, &[]);
+            let back = &mut t.links[2];
+            (back.silent_ns_max, back.silent_until_ns) = (70 * MS, t.start_ns + 80 * MS);
+            let roce =
+                RoceCounters { data_packets: 8, timeouts: 2, acknowledged_again: again, ..RoceCounters::default() };
+            let mut there = qp(t, 1, 2, 0, roce, &[(Sign::Timeout, 40 * MS), (Sign::Timeout, 75 * MS)]);
+            there.timeout_silence_ns_max = 25 * MS;
+            t.qps = vec![there];
+        });
+        scene.calm(5);
+        scene.found("link_silent")
+    };
+    let found = run(0);
+    assert_eq!((found.len(), found[0].subject.link.as_deref()), (1, Some("h2-leaf0")));
+    assert_eq!((found[0].since_ns, found[0].evidence.numbers["silence_ns"]), (T0 + 315 * MS, 65e6));
+    assert_eq!(run(2), [], "it had them all: it stalled");
+}
+
+#[test]
 fn the_whole_fabric_pausing_is_no_silence() {
     let mut scene = Scene::new();
     scene.calm(3);

@@ -59,14 +59,52 @@ fn timeouts_add_up_and_begin_with_the_silence() {
             t.qps = vec![one];
         });
         let f = scene.one("timeout_retransmit");
-        assert_eq!(f.severity, if n < 2 { Severity::Warning } else { Severity::Critical });
-        assert_eq!(f.since_ns, T0 + 280 * MS);
+        assert_eq!((f.severity, f.value, f.since_ns), (Severity::Info, f64::from(n + 1), T0 + 280 * MS));
     }
+    scene.calm(5);
+    let f = scene.one("timeout_retransmit");
+    assert_eq!((f.severity, f.since_ns), (Severity::Critical, T0 + 280 * MS));
+}
+
+#[test]
+fn a_timeout_is_weighed_by_the_answers_to_the_repeat() {
+    let run = |again: u64| {
+        let mut scene = Scene::new();
+        scene.calm(3);
+        for n in 0..2 {
+            scene.tick(|t| {
+                t.links = (0..8).map(|l| calm(t, l)).collect();
+                let timeouts = u64::from(n == 0);
+                let roce = RoceCounters {
+                    data_packets: 10,
+                    retransmitted: timeouts,
+                    timeouts,
+                    acknowledged_again: if n == 1 { again } else { 0 },
+                    ..RoceCounters::default()
+                };
+                t.qps = vec![qp(t, 1, 2, 0, roce, &[(Sign::Timeout, 90 * MS)])];
+            });
+        }
+        scene.finish();
+        scene.one("timeout_retransmit")
+    };
+    assert_eq!((run(0).severity, run(1).severity), (Severity::Warning, Severity::Info));
+    assert!(run(1).explanation.contains("nothing was lost") && !run(0).explanation.contains("nothing was lost"));
 }
 
 #[test]
 fn waste_needs_enough_repeats_and_livelock_needs_no_progress() {
-    let waste = |repeated: u64, useful: u64, rounds: u32| {
+    let waste = |repeated: u64, useful: u64, rounds: u32| waste_after(repeated, useful, rounds, 1);
+    assert_eq!(waste(5, 10, 1), None, "too few");
+    assert_eq!(waste(20, 10_000, 1), None, "too small a share");
+    assert_eq!(waste(50, 1_000, 1), Some((Severity::Warning, false)));
+    assert_eq!(waste(500, 1_000, 2), Some((Severity::Critical, false)));
+    assert_eq!(waste(500, 0, 5), Some((Severity::Critical, true)));
+    assert_eq!(waste_after(500, 1_000, 2, 0), Some((Severity::Info, false)), "nothing was lost");
+}
+
+fn waste_after(repeated: u64, useful: u64, rounds: u32, lost: u64) -> Option<(Severity, bool)> {
+    {
         let mut scene = Scene::new();
         scene.tick(|t| {
             t.links = (0..8).map(|l| calm(t, l)).collect();
@@ -75,6 +113,7 @@ fn waste_needs_enough_repeats_and_livelock_needs_no_progress() {
                 retransmitted: repeated,
                 retransmitted_bytes: repeated * 4096,
                 useful_bytes: useful * 4096,
+                lost_after_tap: lost,
                 ..RoceCounters::default()
             };
             let mut one = qp(t, 1, 2, 0, roce, &[(Sign::Retransmit, MS)]);
@@ -82,12 +121,7 @@ fn waste_needs_enough_repeats_and_livelock_needs_no_progress() {
             t.qps = vec![one];
         });
         scene.found("goback_waste").first().map(|f| (f.severity, f.explanation.contains("livelock")))
-    };
-    assert_eq!(waste(5, 10, 1), None, "too few");
-    assert_eq!(waste(20, 10_000, 1), None, "too small a share");
-    assert_eq!(waste(50, 1_000, 1), Some((Severity::Warning, false)));
-    assert_eq!(waste(500, 1_000, 2), Some((Severity::Critical, false)));
-    assert_eq!(waste(500, 0, 5), Some((Severity::Critical, true)));
+    }
 }
 
 #[test]

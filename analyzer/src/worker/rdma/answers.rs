@@ -152,6 +152,7 @@ impl Rdma {
     pub fn acknowledged_twice(&mut self, psn: Psn) -> bool {
         let doubled = self.doubled.iter_mut().any(|twice| twice.take_if(|d| *d == psn).is_some());
         self.delta.counters.duplicated += u64::from(doubled);
+        self.delta.counters.acknowledged_again += u64::from(!doubled);
         doubled
     }
 
