@@ -152,6 +152,8 @@ impl LinkSum {
             lost_before_tap: self.lost_before_tap,
             lost_after_tap: self.lost_after_tap,
             duplicated: self.duplicated,
+            // What the store does not keep serves the detectors alone.
+            ..RoceCounters::default()
         }
     }
 }
