@@ -76,7 +76,7 @@ fn hops_of_one_path_and_sprayed_flows_are_no_failover() {
     sprayed.calm(2);
     sprayed.tick(|t| {
         t.links = without(t, &[]);
-        let way = |n: u64| if n % 2 == 0 { (4, 5) } else { (5, 4) };
+        let way = |n: u64| if n.is_multiple_of(2) { (4, 5) } else { (5, 4) };
         t.moves = (0..40).map(|n| moved(t, 2, way(n), (n * MS, n * MS + 1), 0)).collect();
         t.flows = vec![few_packets(t, 80)];
     });
