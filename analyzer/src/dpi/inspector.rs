@@ -108,15 +108,19 @@ impl Inspector {
         }
         let whole = packet.payload.len() as u64 >= u64::from(packet.payload_len);
         let turn = Turn { key, dir, over, seq, payload: packet.payload, whole };
-        let closed = self.turn(&mut open, turn);
+        let closed = match self.turn(&mut open, turn) {
+            Closed::No if std::mem::take(&mut open.announced) => Closed::NotYetButNamed,
+            closed => closed,
+        };
         self.settle(key, open, closed)
     }
 
     fn begin(&mut self, key: FlowKey) -> Box<Open> {
         self.order.push_back(key);
         let mut open = Box::<Open>::default();
-        let announced = self.memory.announced([(key.src, key.sport), (key.dst, key.dport)]);
+        let announced = self.memory.take_announced([(key.src, key.sport), (key.dst, key.dport)]);
         open.named = announced.map(|name| Named { name, engine: "dpi", confidence: 0.9 });
+        open.announced = announced.is_some();
         open
     }
 
@@ -203,12 +207,21 @@ impl Inspector {
         let dead = open.dead.get(dir).copied().unwrap_or_default();
         let mut found = self.ask(&look, open.chosen, dead);
         if !from_start && continued && turn.over == Over::TCP && found.best.is_none() {
-            // In the middle of a stream any segment may begin a message.
+            // In the middle of a stream any segment may begin a message: where nothing is left of the old beginning, begin here.
             let fresh = Look { here: new, ..look };
             let again = self.ask(&fresh, open.chosen, Mask::default());
-            if again.best.is_some() || self.nothing_left(&found, turn.over) {
+            let over = self.nothing_left(&found, turn.over);
+            if again.best.is_some() || over {
                 found = again;
             }
+            if over {
+                head.bytes.clear();
+                head.keep(new);
+            }
+        }
+        if turn.over == Over::UDP && open.chosen.is_none() {
+            // Each datagram stands for itself: what one was not, the next may be.
+            found.dead = Mask::default();
         }
         self.conclude(open, turn, new, continued, found)
     }
@@ -272,7 +285,7 @@ impl Inspector {
             Some((index, Answer::Certain(name, confidence))) => {
                 if !self.is_proven(open, &turn, index, name, confidence) {
                     keep(open);
-                    return self.weigh_ports(open, &turn);
+                    return Closed::No;
                 }
                 open.facts.merge(&mut found.facts);
                 open.named = Some(self.by_host(open, Named { name, engine: "dpi", confidence }));
@@ -281,7 +294,7 @@ impl Inspector {
             Some((index, Answer::SoFar(name, confidence))) => {
                 keep(open);
                 if !self.is_proven(open, &turn, index, name, confidence) {
-                    return self.weigh_ports(open, &turn);
+                    return Closed::No;
                 }
                 open.chosen = Some(index);
                 open.facts.merge(&mut found.facts);
@@ -297,7 +310,10 @@ impl Inspector {
             }
             _ => {
                 keep(open);
-                self.exhausted(open, &turn)
+                match self.exhausted(open, &turn) {
+                    Closed::No => self.weigh_ports(open, &turn, new),
+                    closed => closed,
+                }
             }
         }
     }
@@ -357,11 +373,36 @@ impl Inspector {
         if over { Closed::Yes } else { Closed::No }
     }
 
-    /// A port's protocol that nothing speaks against yet.
-    fn weigh_ports(&self, open: &mut Open, turn: &Turn<'_>) -> Closed {
-        let _ = (open, turn, BY_PORT);
-        Closed::No
+    /// Protocols that are ciphered from early on show nothing in the middle. Their ports may suggest them, with little
+    /// confidence, where nothing else was recognised and the bytes look ciphered.
+    fn weigh_ports(&self, open: &mut Open, turn: &Turn<'_>, new: &[u8]) -> Closed {
+        let name = CIPHERED
+            .iter()
+            .find(|(over, port, _)| *over == turn.over && (turn.key.sport == *port || turn.key.dport == *port));
+        let head = open.heads.get(turn.dir);
+        let middle = turn.over == Over::UDP || head.is_some_and(|h| !h.from_start);
+        let enough = head.is_some_and(|h| h.packets >= 3);
+        match name {
+            Some((_, _, name)) if open.named.is_none() && middle && enough && looks_ciphered(new) => {
+                open.named = Some(Named { name, engine: "port", confidence: BY_PORT });
+                Closed::NotYetButNamed
+            }
+            _ => Closed::No,
+        }
     }
+}
+
+/// Ports of protocols whose middle is ciphered without a visible frame.
+const CIPHERED: [(Over, u16, Name); 2] = [(Over::TCP, 22, "ssh"), (Over::UDP, 443, "quic")];
+
+/// Bytes spread over all values: text and structures leave most values out.
+fn looks_ciphered(bytes: &[u8]) -> bool {
+    let sample = bytes.get(..256).unwrap_or(bytes);
+    let mut seen = [false; 256];
+    sample.iter().for_each(|b| seen[usize::from(*b)] = true);
+    let different = seen.iter().filter(|s| **s).count();
+    let printable = sample.iter().filter(|b| (0x20..0x7f).contains(*b)).count();
+    sample.len() >= 24 && different * 10 >= sample.len().min(150) * 7 && printable * 10 < sample.len() * 6
 }
 
 /// Whether the label is closed after a packet.

@@ -6,6 +6,7 @@
 
 mod ber;
 pub mod bytes;
+pub mod catalogue;
 pub mod facts;
 mod h2;
 pub mod inspector;
@@ -14,6 +15,7 @@ mod memory;
 mod open;
 pub mod proto;
 pub mod protocol;
+mod quic;
 pub mod signatures;
 mod stream;
 pub mod tls;

@@ -24,7 +24,8 @@ fn record(bytes: &[u8]) -> Option<(u8, usize)> {
     (known && len > 0).then_some((kind, len))
 }
 
-fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
+/// Reads one datagram.
+pub fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
     let Some((kind, len)) = record(here) else { return Answer::NotForUs };
     let next = here.from(13 + len);

@@ -75,7 +75,11 @@ fn walk(bytes: &[u8]) -> Walk {
         found.whole = body.len() == frame.len;
         match frame.kind {
             HEADERS => found.headers.extend(decoder.block(fragment(body, frame.flags))),
-            SETTINGS => found.settings = true,
+            SETTINGS => {
+                found.settings = true;
+                // A setting that only gRPC's own implementations send.
+                found.grpc |= body.chunks_exact(6).any(|s| s.be16(0) == Some(0xfe03));
+            }
             DATA if message(body, frame.len) => found.grpc = true,
             _ => {}
         }

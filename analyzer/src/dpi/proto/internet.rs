@@ -26,8 +26,8 @@ fn probe(look: &Look<'_>, _: &mut Facts) -> Answer {
         return if HANDSHAKE.starts_with(here) { Answer::Unsure } else { Answer::NotForUs };
     }
     let dictionary = here.first() == Some(&b'd') && here.last() == Some(&b'e');
-    let dht = [&b"d1:ad2:id20:"[..], b"d1:rd2:id20:", b"d2:ip", b"d1:eli", b"d1:r"].iter().any(|s| here.starts_with(s));
-    if dictionary && dht && here.find(b"1:y1:", here.len()).is_some() {
+    let dht = here.find(b"2:id20:", 64).is_some() || here.starts_with(b"d1:eli");
+    if dictionary && dht && (here.find(b"1:y1:", here.len()).is_some() || here.find(b"1:rd2:id20:", 64).is_some()) {
         return Answer::Certain("bittorrent", 0.98);
     }
     // A tracker's connect: the protocol's magic, action 0.

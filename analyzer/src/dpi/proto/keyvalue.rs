@@ -37,6 +37,15 @@ pub const PROTOCOLS: &[Protocol] = &[
         |l, _| cassandra(l),
     ),
     Protocol::new(
+        "elasticsearch",
+        "Elasticsearch and OpenSearch transport",
+        Group::Database,
+        Over::TCP,
+        &[9300],
+        "elasticsearch TcpHeader",
+        |l, _| elasticsearch(l),
+    ),
+    Protocol::new(
         "zookeeper",
         "ZooKeeper",
         Group::Database,
@@ -60,6 +69,9 @@ pub const PROTOCOLS: &[Protocol] = &[
 fn redis(look: &Look<'_>) -> Answer {
     let here = look.here;
     let Some(kind) = here.u8(0) else { return Answer::Unsure };
+    if !look.from_start && bulk_strings(here) {
+        return Answer::Certain("redis", 0.93);
+    }
     if !b"*$+-:%~>_,#(=".contains(&kind) {
         return inline(look);
     }
@@ -92,6 +104,17 @@ fn redis(look: &Look<'_>) -> Answer {
         b'-' if errors().iter().any(|e| rest.starts_with(e)) => Answer::Certain("redis", 0.9),
         _ => Answer::NotForUs,
     }
+}
+
+/// Two bulk strings in a row, each as long as it says, somewhere in a reply joined in its middle.
+fn bulk_strings(here: &[u8]) -> bool {
+    let begins = memchr::memmem::find_iter(here.first_of(2048), b"\r\n$").take(16);
+    let end = |at: usize| {
+        let line = here.from(at + 1).line(12)?;
+        let next = at + 1 + line.len() + 2 + usize::try_from(decimal(line)?).ok()?;
+        here.has(next, b"\r\n").then_some(next + 2)
+    };
+    begins.filter_map(|at| end(at + 2)).any(|at| here.u8(at) == Some(b'$') && end(at).is_some())
 }
 
 fn errors() -> [&'static [u8]; 8] {
@@ -186,6 +209,13 @@ fn mongodb(look: &Look<'_>) -> Answer {
 /// A frame: version and direction, flags, stream, operation, length.
 fn cassandra(look: &Look<'_>) -> Answer {
     let here = look.here;
+    // Between nodes: MessagingService.PROTOCOL_MAGIC.
+    if look.from_start && here.be32(0) == Some(0xca55_2dfa) {
+        return Answer::Certain("cassandra", 0.98);
+    }
+    if look.from_start && here.len() < 4 && [0xca, 0x55, 0x2d].starts_with(here) {
+        return Answer::Unsure;
+    }
     let (Some(version), Some(flags)) = (here.u8(0), here.u8(1)) else { return Answer::Unsure };
     let (number, response) = (version & 0x7f, version & 0x80 != 0);
     if !matches!(number, 1..=5) || flags & 0xe0 != 0 {
@@ -211,6 +241,22 @@ fn cassandra(look: &Look<'_>) -> Answer {
         _ => return Answer::NotForUs,
     };
     if sized { Answer::Certain("cassandra", confidence) } else { Answer::NotForUs }
+}
+
+/// `ES`, a length, a request, status bits, a version; or a ping without content.
+fn elasticsearch(look: &Look<'_>) -> Answer {
+    let here = look.here;
+    if here.len() < 6 || !here.starts_with(b"ES") {
+        return if here.len() < 6 && b"ES".starts_with(here.first_of(2)) { Answer::Unsure } else { Answer::NotForUs };
+    }
+    match (here.be32(2), here.u8(14)) {
+        (Some(u32::MAX), _) => Answer::Certain("elasticsearch", 0.95),
+        (Some(13..=0x7fff_ffff), Some(status)) if status < 16 && here.be64(6).is_some_and(|id| id < 1 << 48) => {
+            Answer::Certain("elasticsearch", 0.96)
+        }
+        (_, None) => Answer::Unsure,
+        _ => Answer::NotForUs,
+    }
 }
 
 /// ConnectRequest and ConnectResponse by their lengths and fields; four-letter words; pings in the middle.

@@ -24,6 +24,7 @@ mod ntp;
 mod nvme_tcp;
 mod ptp;
 mod queue;
+mod quic;
 mod routing;
 mod rpc;
 mod scheduler;
@@ -44,6 +45,7 @@ mod torch;
 mod tunnel;
 mod ucx;
 mod voice;
+mod websocket;
 
 use super::protocol::Protocol;
 
@@ -60,12 +62,14 @@ pub const ALL: &[&[Protocol]] = &[
     http::PROTOCOLS,
     http2::PROTOCOLS,
     dtls::PROTOCOLS,
+    quic::PROTOCOLS,
     ssh::PROTOCOLS,
     smb::PROTOCOLS,
     stun::PROTOCOLS,
     sunrpc::PROTOCOLS,
     discovery::PROTOCOLS,
     voice::PROTOCOLS,
+    websocket::PROTOCOLS,
     iwarp::PROTOCOLS,
     routing::PROTOCOLS,
     torch::PROTOCOLS,

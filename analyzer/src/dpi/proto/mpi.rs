@@ -62,7 +62,13 @@ fn fragment(here: &[u8]) -> bool {
 
 fn hydra(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
-    let control = here.starts_with(b"HYD\0") || here.has(8, b"-upstream-ho") || here.has(9, b"upstream-ho");
+    // The manager's arguments for its proxies, each behind its length.
+    let arguments = here.find(b"\x0a\0\0\0--version\0", 128).is_some();
+    let control = arguments
+        || intel_proxy(look)
+        || here.starts_with(b"HYD\0")
+        || here.has(8, b"-upstream-ho")
+        || here.has(9, b"upstream-ho");
     if control {
         return Answer::Certain("hydra", 0.97);
     }
@@ -78,6 +84,16 @@ fn hydra(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let begun =
         here.len() < 8 && [&b"HYD\0"[..], b"cmd=", b"mcmd="].iter().any(|m| m.starts_with(here.first_of(m.len())));
     if begun { Answer::Unsure } else { Answer::NotForUs }
+}
+
+/// Intel MPI's manager tells its proxy the address that it is to use: a header, a record of 300 bytes with the text.
+fn intel_proxy(look: &Look<'_>) -> bool {
+    let here = look.here;
+    let head = here.le32(0) == Some(1) && here.part(20, 32).is_some_and(|z| z.iter().all(|b| *b == 0));
+    let text = here.from(52).first_of(46);
+    let end = text.iter().position(|b| *b == 0).unwrap_or(0);
+    let address = std::str::from_utf8(text.first_of(end)).is_ok_and(|t| t.parse::<std::net::IpAddr>().is_ok());
+    look.from_start && head && address
 }
 
 /// Commands of PMI-1 and of its answers.

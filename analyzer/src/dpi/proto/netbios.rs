@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[137, 138, 139],
     "RFC 1002",
     probe,
-)];
+)
+.also(&["smb"])];
 
 /// A first-level encoded name: 32 letters A to P (RFC 1001 14.1), decoded.
 fn name(bytes: &[u8], at: usize) -> Option<Vec<u8>> {
@@ -28,6 +29,14 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
         true => name_service(here).or_else(|| datagram(here)),
         false => session(here),
     };
+    // A datagram of the service may carry SMB (browsing, mail slots).
+    if look.udp()
+        && found.is_some()
+        && here.find(b"\xffSMB", 256).is_some()
+        && here.u8(0).is_some_and(|k| (0x10..=0x12).contains(&k))
+    {
+        return Answer::Certain("smb", 0.97);
+    }
     match found {
         Some(name) => {
             let text = name.first_of(15).trim_ascii_end();

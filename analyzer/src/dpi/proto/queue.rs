@@ -367,6 +367,13 @@ fn request(here: &[u8], facts: &mut Facts) -> f32 {
     if client == u16::MAX {
         return if here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) { 0.75 } else { 0.0 };
     }
+    if client == 0 {
+        return if key <= 3 && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
+            0.7
+        } else {
+            0.0
+        };
+    }
     let name = here.part(14, usize::from(client)).unwrap_or_default();
     let named = client > 0 && u32::from(client) + 10 <= len && is_text(name) && !name.is_empty();
     if named {

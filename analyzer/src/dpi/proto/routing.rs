@@ -97,9 +97,8 @@ fn bfd(look: &Look<'_>) -> Answer {
         && here.be32(16).is_some_and(|us| us <= 60_000_000);
     match control && timed {
         true => Answer::Certain("bfd", if at_port { 0.97 } else { 0.75 }),
-        false if at_port && look.sport == look.dport && (8..64).contains(&here.len()) && look.port(3785) => {
-            Answer::Certain("bfd", 0.7)
-        }
+        // Echo packets return to their sender: both addresses are its own (RFC 5881 4).
+        false if look.dport == 3785 && look.src == look.dst && here.len() <= 64 => Answer::Certain("bfd", 0.85),
         false => Answer::NotForUs,
     }
 }
@@ -129,7 +128,9 @@ fn hsrp(look: &Look<'_>) -> Answer {
         && here.u8(3).is_some_and(|op| op <= 3)
         && here.u8(4).is_some_and(|s| s <= 6);
     let at_port = look.port(1985) || look.port(2029);
-    match (first, second, at_port) {
+    // Version 2 announces its interface's state by a TLV alone.
+    let state = at_port && here.len() == 6 && here.has(0, &[2, 4]) || here.has(0, &[1, 40, 2]) && at_port;
+    match (first, second || state, at_port) {
         (_, true, _) => Answer::Certain("hsrp", 0.95),
         (true, _, true) => Answer::Certain("hsrp", 0.95),
         (true, _, false)

@@ -101,6 +101,13 @@ fn dask(look: &Look<'_>) -> Answer {
 /// Magic of requests or responses, a type, a length.
 fn gearman(look: &Look<'_>) -> Answer {
     let here = look.here;
+    // The text protocol's status: name, jobs, running, workers, then a dot.
+    let status = here
+        .line(512)
+        .is_some_and(|l| l.split(|b| *b == b'\t').skip(1).filter(|n| n.iter().all(u8::is_ascii_digit)).count() == 3);
+    if status && here.ends_with(b"\n.\n") && is_text(here.first_of(256)) {
+        return Answer::Certain("gearman", 0.85);
+    }
     let magic = here.starts_with(b"\0REQ") || here.starts_with(b"\0RES");
     match (here.be32(4), here.be32(8)) {
         (Some(1..=43), Some(_)) if magic => Answer::Certain("gearman", 1.0),

@@ -227,11 +227,23 @@ fn tds(look: &Look<'_>) -> Answer {
         {
             0.85
         }
+        3 if exact && status & 1 == 1 && procedure(here.from(8)) => 0.93,
         1 | 3 if exact && status & 1 == 1 && here.le32(8) == Some(22) && here.le32(12) == Some(18) => 0.95,
         1 if exact && here.from(9).chunks(2).take(8).all(|c| c.len() < 2 || c[1] == 0) && here.len() > 24 => 0.85,
         _ => return Answer::NotForUs,
     };
     Answer::Certain("tds", confidence)
+}
+
+/// A remote procedure: the length of its name in two bytes a letter, or FFFF and a number.
+fn procedure(body: &[u8]) -> bool {
+    match body.le16(0) {
+        Some(u16::MAX) => body.le16(2).is_some_and(|id| (1..=15).contains(&id)),
+        Some(len @ 2..=128) => body
+            .part(2, 2 * usize::from(len))
+            .is_some_and(|name| name.chunks_exact(2).all(|c| c[0].is_ascii_graphic() && c[1] == 0)),
+        _ => false,
+    }
 }
 
 /// TNS: length, checksum 0, type, reserved, header checksum 0; a connect packet carries its description in text.

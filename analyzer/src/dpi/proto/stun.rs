@@ -27,8 +27,8 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let (Some(kind), Some(len)) = (here.be16(0), here.be16(2).map(usize::from)) else {
         return if look.tcp() && here.first().is_none_or(|b| *b < 0x40) { Answer::Unsure } else { Answer::NotForUs };
     };
-    if kind >> 14 != 0 || len % 4 != 0 && here.be32(4) == Some(COOKIE) {
-        return channel(look, here, kind, len);
+    if kind >> 14 != 0 {
+        return channel(look, here, kind, len, facts);
     }
     if here.len() < 20 {
         return if look.tcp() && here.be32(4).is_none_or(|c| c == COOKIE) { Answer::Unsure } else { Answer::NotForUs };
@@ -37,7 +37,11 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     if here.be32(4) == Some(COOKIE) {
         software(here, facts);
         let fits = sized || here.len() > 20 + len;
-        return if fits { Answer::Certain("stun", if sized { 1.0 } else { 0.9 }) } else { Answer::NotForUs };
+        return match fits {
+            true if look.udp() => Answer::SoFar("stun", if sized { 1.0 } else { 0.9 }),
+            true => Answer::Certain("stun", if sized { 1.0 } else { 0.9 }),
+            false => Answer::NotForUs,
+        };
     }
     old(here, look, kind, sized)
 }
@@ -51,7 +55,7 @@ fn old(here: &[u8], look: &Look<'_>, kind: u16, sized: bool) -> Answer {
     let (mut at, mut count) = (20, 0);
     while at < here.len() {
         let (Some(kind), Some(len)) = (here.be16(at), here.be16(at + 2)) else { return Answer::NotForUs };
-        if kind == 0 || kind > 0x30 && kind < 0x8000 || len > 800 {
+        if kind == 0 || len > 800 {
             return Answer::NotForUs;
         }
         at += 4 + usize::from(len).next_multiple_of(4);
@@ -65,10 +69,20 @@ fn old(here: &[u8], look: &Look<'_>, kind: u16, sized: bool) -> Answer {
 }
 
 /// ChannelData after an allocation was seen: channel number, length.
-fn channel(look: &Look<'_>, here: &[u8], kind: u16, len: usize) -> Answer {
+fn channel(look: &Look<'_>, here: &[u8], kind: u16, len: usize, facts: &mut Facts) -> Answer {
+    // Ends that met by STUN then speak DTLS over the same ports (RFC 5764).
+    let secured = if look.udp() { super::dtls::probe(look, facts) } else { Answer::NotForUs };
+    if let Answer::Certain(..) = secured {
+        return secured;
+    }
     let numbers = (0x4000..0x5000).contains(&kind);
     let sized = here.len() == 4 + len || here.len() == 4 + len.next_multiple_of(4);
-    if numbers && sized && len > 0 && look.udp() { Answer::Certain("stun", 0.6) } else { Answer::NotForUs }
+    match numbers && sized && len > 0 && look.udp() {
+        true => Answer::SoFar("stun", 0.6),
+        // Media between the messages of one conversation says nothing against it.
+        false if look.udp() && (kind >> 14 == 2 || look.packets > 1) => Answer::Unsure,
+        false => Answer::NotForUs,
+    }
 }
 
 fn software(here: &[u8], facts: &mut Facts) {

@@ -17,7 +17,7 @@ pub const PROTOCOLS: &[Protocol] = &[
         |l, _| rsh(l),
     )
     .also(&["rlogin"]),
-    Protocol::new("rdp", "Remote Desktop Protocol", Group::Terminal, Over::TCP, &[3389], "MS-RDPBCGR", rdp),
+    Protocol::new("rdp", "Remote Desktop Protocol", Group::Terminal, Over::BOTH, &[3389], "MS-RDPBCGR", rdp),
     Protocol::new("vnc", "Remote Framebuffer", Group::Terminal, Over::TCP, &[5900, 5901], "RFC 6143", vnc),
 ];
 
@@ -85,6 +85,9 @@ fn rsh(look: &Look<'_>) -> Answer {
 /// TPKT and an X.224 connection request or confirmation, with what they negotiate.
 fn rdp(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
+    if look.udp() {
+        return rdp_datagram(look);
+    }
     let (Some(head), Some(len)) = (here.be16(0), here.be16(2)) else {
         return if here.first().is_none_or(|b| *b == 3) { Answer::Unsure } else { Answer::NotForUs };
     };
@@ -109,6 +112,19 @@ fn rdp(look: &Look<'_>, facts: &mut Facts) -> Answer {
         0xe0 | 0xd0 if fits && body.is_empty() => Answer::Unsure,
         _ => Answer::NotForUs,
     }
+}
+
+/// RDPUDP: a SYN with no acknowledged number, or its answer, both padded, with the sizes they offer (MS-RDPEUDP 2.2.2).
+fn rdp_datagram(look: &Look<'_>) -> Answer {
+    let here = look.here;
+    let (Some(source), Some(flags), Some(up), Some(down)) = (here.be32(0), here.be16(6), here.be16(12), here.be16(14))
+    else {
+        return Answer::NotForUs;
+    };
+    let sizes = (1132..=1232).contains(&up) && (1132..=1232).contains(&down) && here.len() == 1232;
+    let opens = source == u32::MAX && flags & 5 == 1;
+    let answers = flags & 5 == 5;
+    if sizes && (opens || answers) { Answer::Certain("rdp", 0.95) } else { Answer::NotForUs }
 }
 
 fn vnc(look: &Look<'_>, facts: &mut Facts) -> Answer {

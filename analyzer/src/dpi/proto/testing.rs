@@ -26,8 +26,13 @@ pub struct Talk {
 impl Talk {
     /// A conversation between a client's and a server's port.
     pub fn new(over: Over, cport: u16, sport: u16) -> Self {
+        Self::with(Inspector::default(), over, cport, sport)
+    }
+
+    /// The same before an engine of the test's own.
+    pub fn with(engine: Inspector, over: Over, cport: u16, sport: u16) -> Self {
         let label = Label { named: None, host_name: None, attrs: None, closed: false };
-        Self { engine: Inspector::default(), over, ports: [cport, sport], seqs: [1000, u32::MAX - 20], label }
+        Self { engine, over, ports: [cport, sport], seqs: [1000, u32::MAX - 20], label }
     }
 
     /// The handshake.

@@ -93,7 +93,16 @@ fn handshake(look: &Look<'_>, facts: &mut Facts) -> Answer {
 
 fn client(body: &[u8], len: usize, facts: &mut Facts) -> Answer {
     let Some(hello) = hello::client(body, false) else {
-        return if body.len() < 40 && body.len() < len { Answer::Unsure } else { Answer::NotForUs };
+        // A hello that is malformed inside still stands in a record of TLS, whole and of its length.
+        let whole = body.len() == len && len >= 41 && body.u8(0) == Some(3);
+        let more = body.len() < 40 && body.len() < len;
+        return if whole {
+            Answer::Certain("tls", 0.85)
+        } else if more {
+            Answer::Unsure
+        } else {
+            Answer::NotForUs
+        };
     };
     tell_client(&hello, facts, 't');
     Answer::SoFar(by_alpn(&hello, "tls"), 1.0)

@@ -96,6 +96,10 @@ fn wireguard(look: &Look<'_>) -> Answer {
     let Some(kind @ 1..=4) = here.le32(0) else { return Answer::NotForUs };
     match (kind, here.len()) {
         (1, 148) | (2, 92) => Answer::Certain("wireguard", 0.93),
+        // An answer returns the asker's index, whatever is appended to the messages.
+        (2, len) if len >= 92 && look.there.le32(0) == Some(1) && here.le32(8) == look.there.le32(4) => {
+            Answer::Certain("wireguard", 0.93)
+        }
         (3, 64) => Answer::Certain("wireguard", 0.75),
         (4, len) if len >= 32 && len % 16 == 0 => data(look),
         _ => Answer::NotForUs,

@@ -45,7 +45,7 @@ fn ucx(look: &Look<'_>, _: &mut Facts) -> Answer {
     match frames(here) {
         Some(_) if look.from_start => Answer::Unsure,
         Some(count) => Answer::Certain("ucx", if count > 2 { 0.85 } else { 0.7 }),
-        None if maybe_perftest(here) => Answer::Unsure,
+        None if maybe_perftest(here) || begins_frame(here) => Answer::Unsure,
         None => Answer::NotForUs,
     }
 }
@@ -62,6 +62,12 @@ fn frames(here: &[u8]) -> Option<usize> {
         count += 1;
     }
     (at == here.len() && count > 0).then_some(count)
+}
+
+/// A message that goes on in later segments.
+fn begins_frame(here: &[u8]) -> bool {
+    let len = here.le32(1).unwrap_or(0) as usize;
+    here.u8(0).is_some_and(|id| id < 32) && len > 1024 && len <= 1 << 14 && here.len() < len + 5
 }
 
 /// The socket between two ucx_perftest: both sides meet at barriers of 0xdeadbeef.

@@ -11,7 +11,15 @@ pub const PROTOCOLS: &[Protocol] = &[
     Protocol::new("sip", "Session Initiation Protocol", Group::Media, Over::BOTH, &[5060], "RFC 3261", sip),
     Protocol::new("rtsp", "Real-Time Streaming Protocol", Group::Media, Over::TCP, &[554, 8554], "RFC 7826", rtsp),
     Protocol::new("rtcp", "RTP Control Protocol", Group::Media, Over::UDP, &[], "RFC 3550", |l, _| rtcp(l)),
-    Protocol::new("rtp", "Real-time Transport Protocol", Group::Media, Over::UDP, &[], "RFC 3550", |l, _| rtp(l)),
+    Protocol::new(
+        "rtp",
+        "Real-time Transport Protocol",
+        Group::Media,
+        Over::BOTH,
+        &[],
+        "RFC 3550, RFC 4571",
+        |l, _| rtp(l),
+    ),
 ];
 
 const SIP_METHODS: &[&[u8]] = &[
@@ -107,6 +115,9 @@ fn rtp_head(bytes: &[u8]) -> Option<(u8, u16, u32, u32)> {
 
 /// Two packets of one source, a step apart, whose clock does not leap.
 fn rtp(look: &Look<'_>) -> Answer {
+    if look.tcp() {
+        return rtp_stream(look.here);
+    }
     let Some((kind, seq, time, source)) = rtp_head(look.here) else { return Answer::NotForUs };
     if look.here.len() < 14 {
         return Answer::NotForUs;
@@ -124,6 +135,27 @@ fn rtp(look: &Look<'_>) -> Answer {
         4.. => Answer::Certain("rtp", 0.9),
         _ if look.packets > 8 => Answer::NotForUs,
         _ => Answer::Unsure,
+    }
+}
+
+/// Packets behind their lengths (RFC 4571): two of one source in a row.
+fn rtp_stream(here: &[u8]) -> Answer {
+    let Some(len) = here.be16(0).map(usize::from) else { return Answer::Unsure };
+    let Some((_, seq, time, source)) = rtp_head(here.from(2)).filter(|_| (13..=4096).contains(&len)) else {
+        return if here.len() < 15 && here.u8(2).is_none_or(|b| b >> 6 == 2) {
+            Answer::Unsure
+        } else {
+            Answer::NotForUs
+        };
+    };
+    let Some(next) = here.get(2 + len + 2..).filter(|n| n.len() >= 13) else { return Answer::Unsure };
+    match rtp_head(next) {
+        Some((_, seq1, time1, source1))
+            if source1 == source && seq1 == seq.wrapping_add(1) && time1.wrapping_sub(time) < 1 << 20 =>
+        {
+            Answer::Certain("rtp", 0.93)
+        }
+        _ => Answer::NotForUs,
     }
 }
 
