@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use analyzer::dpi::Signatures;
 use analyzer::fabric::FabricConfig;
 use analyzer::report::Report;
 use analyzer::topology::{Plan, Topology};
@@ -134,10 +135,22 @@ fn read_topology(path: &Path) -> Result<Topology, Failure> {
         .map_err(|why| Failure::new("cannot use the topology", why, "docs/topology.md describes the file"))
 }
 
+/// Users' signatures.
+fn read_signatures(path: &Path) -> Result<Signatures, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|why| Failure::file("read the signatures", path, &why))?;
+    Signatures::parse(&text).map_err(|why| {
+        let what = format!("cannot use the signatures in {}", path.display());
+        Failure::new(what, why, "docs/signatures.md describes the file")
+    })
+}
+
 fn settings(args: &AnalysisArgs, task: &mut Task) -> Result<Settings, Failure> {
     let topology = args.topology.as_deref().map(read_topology).transpose()?.or(task.topology.take());
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
     let mut worker = WorkerConfig::default();
+    if let Some(path) = &args.signatures {
+        worker.signatures = Arc::new(read_signatures(path)?);
+    }
     if !plan.rdma_ports().is_empty() {
         worker.rdma_ports = plan.rdma_ports().to_vec();
     }

@@ -54,6 +54,9 @@ pub struct AnalysisArgs {
     /// What is known of the fabric, TOML or JSON (docs/topology.md); without it every host seen gets an access link.
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,
+    /// Signatures of your own that name flows, TOML (docs/signatures.md).
+    #[arg(long, value_name = "FILE.toml")]
+    pub signatures: Option<PathBuf>,
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,

@@ -24,8 +24,8 @@ pub fn run_name(paths: &[PathBuf], args: &AnalysisArgs) -> Result<String, Failur
             add_file(&mut hash, path).map_err(|why| Failure::file("read", path, &why))?;
         }
     }
-    if let Some(topology) = &args.topology {
-        add_file(&mut hash, topology).map_err(|why| Failure::file("read", topology, &why))?;
+    for file in [&args.topology, &args.signatures, &args.config].into_iter().flatten() {
+        add_file(&mut hash, file).map_err(|why| Failure::file("read", file, &why))?;
     }
     hash.update(args.filter.as_deref().unwrap_or_default());
     Ok(hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect())

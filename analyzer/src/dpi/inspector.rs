@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::facts::{Attr, Facts};
+use super::guess;
 use super::mask::Mask;
 use super::memory::Memory;
 use super::open::{MAX_LAYERS, Named, Open};
@@ -21,9 +22,6 @@ const MAX_OPEN: usize = 65_536;
 const MAX_HELD: usize = 64 << 20;
 /// From this confidence on no other protocol is asked.
 const SURE: f32 = 0.95;
-/// Confidence of a guess by port.
-const BY_PORT: f32 = 0.3;
-
 /// What the engine says of a conversation: to be written into both of its flows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
@@ -311,7 +309,7 @@ impl Inspector {
             _ => {
                 keep(open);
                 match self.exhausted(open, &turn) {
-                    Closed::No => self.weigh_ports(open, &turn, new),
+                    Closed::No => weigh_port(open, &turn, new),
                     closed => closed,
                 }
             }
@@ -372,37 +370,6 @@ impl Inspector {
             || turn.over == Over::TCP && (0..2).all(|d| dead(d) && open.heads.get(d).is_some_and(|h| h.from_start));
         if over { Closed::Yes } else { Closed::No }
     }
-
-    /// Protocols that are ciphered from early on show nothing in the middle. Their ports may suggest them, with little
-    /// confidence, where nothing else was recognised and the bytes look ciphered.
-    fn weigh_ports(&self, open: &mut Open, turn: &Turn<'_>, new: &[u8]) -> Closed {
-        let name = CIPHERED
-            .iter()
-            .find(|(over, port, _)| *over == turn.over && (turn.key.sport == *port || turn.key.dport == *port));
-        let head = open.heads.get(turn.dir);
-        let middle = turn.over == Over::UDP || head.is_some_and(|h| !h.from_start);
-        let enough = head.is_some_and(|h| h.packets >= 3);
-        match name {
-            Some((_, _, name)) if open.named.is_none() && middle && enough && looks_ciphered(new) => {
-                open.named = Some(Named { name, engine: "port", confidence: BY_PORT });
-                Closed::NotYetButNamed
-            }
-            _ => Closed::No,
-        }
-    }
-}
-
-/// Ports of protocols whose middle is ciphered without a visible frame.
-const CIPHERED: [(Over, u16, Name); 2] = [(Over::TCP, 22, "ssh"), (Over::UDP, 443, "quic")];
-
-/// Bytes spread over all values: text and structures leave most values out.
-fn looks_ciphered(bytes: &[u8]) -> bool {
-    let sample = bytes.get(..256).unwrap_or(bytes);
-    let mut seen = [false; 256];
-    sample.iter().for_each(|b| seen[usize::from(*b)] = true);
-    let different = seen.iter().filter(|s| **s).count();
-    let printable = sample.iter().filter(|b| (0x20..0x7f).contains(*b)).count();
-    sample.len() >= 24 && different * 10 >= sample.len().min(150) * 7 && printable * 10 < sample.len() * 6
 }
 
 /// Whether the label is closed after a packet.
@@ -463,6 +430,20 @@ fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
     own.starts_at(seq.wrapping_add(1));
     if is_answer {
         other.starts_at(ack);
+    }
+}
+
+/// A guess by port, where the middle of a conversation shows nothing but ciphered bytes.
+fn weigh_port(open: &mut Open, turn: &Turn<'_>, new: &[u8]) -> Closed {
+    let head = open.heads.get(turn.dir);
+    let middle = turn.over == Over::UDP || head.is_some_and(|h| !h.from_start);
+    let enough = head.is_some_and(|h| h.packets >= 3);
+    match guess::by_port(turn.over, [turn.key.sport, turn.key.dport], new) {
+        Some(named) if open.named.is_none() && middle && enough => {
+            open.named = Some(named);
+            Closed::NotYetButNamed
+        }
+        _ => Closed::No,
     }
 }
 

@@ -73,9 +73,9 @@ impl Memory {
         self.names.map.get(&addr)
     }
 
-    /// What was announced for either end.
-    pub fn announced(&self, ends: [(Addr, u16); 2]) -> Option<Name> {
-        ends.iter().find_map(|end| self.announced.map.get(end).copied())
+    /// What was announced for either end, once: a port is used again by others.
+    pub fn take_announced(&mut self, ends: [(Addr, u16); 2]) -> Option<Name> {
+        ends.iter().find_map(|end| self.announced.map.remove(end))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
         facts.expect(Addr::default(), 2000, "ftp-data");
         facts.learn(a, "a.example");
         memory.learn(&mut facts, [a, b]);
-        assert_eq!(memory.announced([(a, 1), (b, 2000)]), Some("ftp-data"));
+        assert_eq!(memory.take_announced([(a, 1), (b, 2000)]), Some("ftp-data"));
         assert_eq!(memory.name_of(a).map(|n| &**n), Some("a.example"));
         assert!(facts.is_empty());
     }

@@ -8,6 +8,7 @@ mod ber;
 pub mod bytes;
 pub mod catalogue;
 pub mod facts;
+mod guess;
 mod h2;
 pub mod inspector;
 mod mask;

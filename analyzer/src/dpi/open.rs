@@ -38,6 +38,8 @@ pub struct Open {
     pub facts: Facts,
     /// Prologues passed.
     pub layers: u8,
+    /// An announcement named it; that is still to be told.
+    pub announced: bool,
     /// What carries the conversation and keeps its name.
     pub outer: Option<Named>,
     /// Which direction opened the connection.

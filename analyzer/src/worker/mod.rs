@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use capture::{Frame, Interface, InterfaceId, LinkType};
 
-use crate::dpi::Inspector;
+use crate::dpi::{Inspector, Signatures};
 use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal, TapFormat};
@@ -57,11 +57,19 @@ pub struct WorkerConfig {
     pub check_icrc: bool,
     /// UDP destination ports taken as RoCEv2.
     pub rdma_ports: Vec<u16>,
+    /// Users' own signatures.
+    pub signatures: Arc<Signatures>,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { tick_ns: 100_000_000, flow_capacity: 1 << 17, check_icrc: true, rdma_ports: vec![4791] }
+        Self {
+            tick_ns: 100_000_000,
+            flow_capacity: 1 << 17,
+            check_icrc: true,
+            rdma_ports: vec![4791],
+            signatures: Arc::default(),
+        }
     }
 }
 
@@ -105,7 +113,7 @@ impl Worker {
             decoder: Decoder { rdma_ports: config.rdma_ports.clone() },
             flows: Flows::new(config.flow_capacity),
             links: Links::new(plan),
-            dpi: Inspector::default(),
+            dpi: Inspector::new(config.signatures.clone()),
             ports: Vec::new(),
             taps: Taps::default(),
             messages: MessageLog::default(),

@@ -27,7 +27,9 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let (Some(kind), Some(len)) = (here.be16(0), here.be16(2).map(usize::from)) else {
         return if look.tcp() && here.first().is_none_or(|b| *b < 0x40) { Answer::Unsure } else { Answer::NotForUs };
     };
-    if kind >> 14 != 0 {
+    let secured =
+        look.udp() && matches!(here.u8(0), Some(20..=26)) && matches!(here.be16(1), Some(0xfeff | 0xfefd | 0xfefc));
+    if kind >> 14 != 0 || secured {
         return channel(look, here, kind, len, facts);
     }
     if here.len() < 20 {

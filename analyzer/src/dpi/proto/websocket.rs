@@ -20,7 +20,7 @@ fn probe(look: &Look<'_>) -> Answer {
         short => (usize::from(short), 2),
     };
     let masked = second & 0x80 != 0;
-    let body_at = at + if masked { 4 } else { 0 };
+    let body_at: usize = at + if masked { 4 } else { 0 };
     let exact = here.len() == body_at.saturating_add(len);
     if first & 0xf0 != 0x80 || !matches!(opcode, 1 | 8..=10) || !exact || len == 0 {
         return Answer::NotForUs;
