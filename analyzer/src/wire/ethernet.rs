@@ -109,6 +109,7 @@ impl<'a> Walk<'a, '_> {
             0x8915 => self.roce_v1(span),
             0x88cc => self.link_local(Transport::Lldp, span),
             0x8809 if span.bytes.first() == Some(&1) => self.link_local(Transport::Lacp, span),
+            0x8864 => self.pppoe(span),
             0..0x600 => self.llc(ethertype, span),
             _ => self.link_local(Transport::OtherEthernet, span),
         }
@@ -117,6 +118,15 @@ impl<'a> Walk<'a, '_> {
     fn link_local(&mut self, transport: Transport, span: Span<'a>) -> Result<(), Refusal> {
         self.end(transport, span);
         Ok(())
+    }
+
+    /// A PPPoE session (RFC 2516) and the IP in it; other PPP stays unread.
+    fn pppoe(&mut self, span: Span<'a>) -> Result<(), Refusal> {
+        match span.take::<8>() {
+            Some((&[0x11, 0, _, _, _, _, 0x00, 0x21], inner)) if plausible::ipv4(inner) => self.ipv4(inner),
+            Some((&[0x11, 0, _, _, _, _, 0x00, 0x57], inner)) if plausible::ipv6(inner) => self.ipv6(inner),
+            _ => self.link_local(Transport::OtherEthernet, span),
+        }
     }
 
     /// 802.3 length, then LLC: SNAP with the zero OUI leads to an ethertype (RFC 1042).

@@ -68,6 +68,7 @@ impl<'a> Walk<'a, '_> {
         match dport {
             4789 | 8472 => self.vxlan(payload),
             6081 => self.geneve(payload),
+            2152 => self.gtp_u(payload),
             _ => self.plain_udp(payload),
         }
     }

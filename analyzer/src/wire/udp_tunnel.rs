@@ -1,4 +1,4 @@
-//! VXLAN (RFC 7348) and Geneve (RFC 8926).
+//! VXLAN (RFC 7348), Geneve (RFC 8926) and GTP-U (3GPP TS 29.281).
 
 use super::Refusal;
 use super::plausible;
@@ -28,6 +28,24 @@ impl<'a> Walk<'a, '_> {
             0x0800 if version >> 6 == 0 && plausible::ipv4(inner) => self.geneve_ip(inner),
             0x86dd if version >> 6 == 0 && plausible::ipv6(inner) => self.geneve_ip(inner),
             _ => self.plain_udp(span),
+        }
+    }
+
+    /// From the GTP-U header on (3GPP TS 29.281): user data alone is entered. Anything else to that port stays UDP.
+    pub fn gtp_u(&mut self, span: Span<'a>) -> Result<(), Refusal> {
+        let Some((&[flags, 0xff, ..], _)) = span.take::<8>() else { return self.plain_udp(span) };
+        let mut inner = span.after(if flags & 7 == 0 { 8 } else { 12 });
+        // Extension headers: their length in words, the next one's type in their last byte.
+        let mut next = if flags & 4 == 0 { 0 } else { span.take::<12>().map_or(0, |(h, _)| h[11]) };
+        for _ in 0..4 {
+            let Some((&[words], _)) = inner.take::<1>().filter(|_| next != 0) else { break };
+            let len = usize::from(words).max(1) * 4;
+            next = inner.bytes.get(len - 1).copied().unwrap_or(0);
+            inner = inner.after(len);
+        }
+        match flags & 0xf8 == 0x30 && (plausible::ipv4(inner) || plausible::ipv6(inner)) {
+            true => self.geneve_ip(inner),
+            false => self.plain_udp(span),
         }
     }
 

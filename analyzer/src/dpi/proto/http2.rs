@@ -34,9 +34,9 @@ struct Frame {
 /// A head whose fields agree with its type (RFC 9113 6).
 fn frame(bytes: &[u8]) -> Option<Frame> {
     let (len, kind, flags, stream) = (bytes.be24(0)? as usize, bytes.u8(3)?, bytes.u8(4)?, bytes.be32(5)?);
-    let fits = stream >> 31 == 0
+    let fits = stream >> 24 == 0
         && match kind {
-            DATA => stream != 0 && flags & !0x09 == 0,
+            DATA => stream != 0 && flags & !0x09 == 0 && (len > 0 || flags & 1 == 1),
             HEADERS => stream != 0 && flags & !0x2d == 0 && len > 0,
             2 => stream != 0 && len == 5,
             3 => stream != 0 && len == 4,
@@ -54,6 +54,8 @@ fn frame(bytes: &[u8]) -> Option<Frame> {
 #[derive(Default)]
 struct Walk {
     frames: usize,
+    /// Bytes inside the frames.
+    content: usize,
     grpc: bool,
     requested: bool,
     settings: bool,
@@ -85,6 +87,7 @@ fn walk(bytes: &[u8]) -> Walk {
         }
         found.requested |= frame.kind == HEADERS && frame.stream % 2 == 1;
         found.frames += 1;
+        found.content += body.len();
         at += 9 + frame.len;
     }
     found.grpc |= found.headers.iter().any(is_grpc);
@@ -153,10 +156,10 @@ fn middle(found: &Walk) -> Answer {
     let name: Name = if found.grpc { "grpc" } else { "http2" };
     let known = found.headers.iter().any(|(n, _)| n.starts_with(b":") || n == b"content-type");
     match found.frames {
-        2.. if found.whole && !found.broken => by(name, 0.93),
+        2.. if found.whole && !found.broken && found.content >= 4 => by(name, 0.93),
+        _ if found.grpc && found.whole && !found.broken => by(name, 0.94),
         _ if known || found.grpc && found.whole => by(name, 0.85),
-        1 if found.whole && !found.broken => by(name, 0.75),
-        2.. => by(name, 0.75),
+        1 if found.whole && !found.broken && found.content >= 4 => by(name, 0.75),
         _ => Answer::NotForUs,
     }
 }

@@ -23,7 +23,11 @@ fn probe(look: &Look<'_>, _: &mut Facts) -> Answer {
         return Answer::Certain("bittorrent", 1.0);
     }
     if look.tcp() {
-        return if HANDSHAKE.starts_with(here) { Answer::Unsure } else { Answer::NotForUs };
+        return match () {
+            () if HANDSHAKE.starts_with(here) => Answer::Unsure,
+            () if !look.from_start && pieces(here) => Answer::Certain("bittorrent", 0.85),
+            () => Answer::NotForUs,
+        };
     }
     let dictionary = here.first() == Some(&b'd') && here.last() == Some(&b'e');
     let dht = here.find(b"2:id20:", 64).is_some() || here.starts_with(b"d1:eli");
@@ -35,6 +39,17 @@ fn probe(look: &Look<'_>, _: &mut Facts) -> Answer {
         return Answer::Certain("bittorrent", 0.98);
     }
     micro(look)
+}
+
+/// A request for a block of 16 KiB, or such a block (BEP 3).
+fn pieces(here: &[u8]) -> bool {
+    let aligned =
+        here.be32(9).is_some_and(|begin| begin % 16_384 == 0) && here.be32(5).is_some_and(|piece| piece < 1 << 20);
+    match (here.be32(0), here.u8(4)) {
+        (Some(13), Some(6 | 8)) => aligned && here.be32(13) == Some(16_384),
+        (Some(16_393), Some(7)) => aligned,
+        _ => false,
+    }
 }
 
 /// uTP: type and version 1, a chain of extensions; the same connection on both sides.

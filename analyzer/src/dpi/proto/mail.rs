@@ -136,6 +136,7 @@ fn ftp(look: &Look<'_>, facts: &mut Facts) -> Answer {
             go_on(look, "ftp", 0.95)
         }
         Some(220) if login_follows(other) || verb(other, FTP) => go_on(look, "ftp", 0.95),
+        Some(220) if lines(look.here).take(16).any(answers_ftp) => go_on(look, "ftp", 0.9),
         Some(220) => Answer::Unsure,
         Some(227) if has(line, b"Passive") => go_on(look, "ftp", 0.95),
         Some(229) if has(line, b"Extended Passive") || has(line, b"(|||") => go_on(look, "ftp", 0.95),
@@ -145,11 +146,34 @@ fn ftp(look: &Look<'_>, facts: &mut Facts) -> Answer {
             go_on(look, "ftp", 0.93)
         }
         _ if login && code(other).is_some() => go_on(look, "ftp", 0.95),
-        _ if login && other.is_empty() => Answer::Unsure,
+        _ if login && other.is_empty() && !lines(look.here).take(16).any(speaks_ftp) => Answer::Unsure,
         _ if verb(line, &[b"AUTH"]) && has(line, b" TLS") => go_on(look, "ftp", 0.9),
         _ if port_of(line).is_some() => go_on(look, "ftp", 0.95),
-        _ if verb(line, FTP) => go_on(look, "ftp", if code(other).is_some() { 0.93 } else { 0.75 }),
+        _ if verb(line, FTP) && code(other).is_some() => go_on(look, "ftp", 0.93),
+        _ if lines(look.here).take(16).any(speaks_ftp) => go_on(look, "ftp", 0.85),
         _ => Answer::NotForUs,
+    }
+}
+
+/// A command that no other protocol of lines has, as programs write it.
+fn speaks_ftp(line: &[u8]) -> bool {
+    let word = line.split(|b| *b == b' ').next().unwrap_or_default();
+    let alone: [&[u8]; 5] = [b"PASV", b"EPSV", b"SYST", b"FEAT", b"CDUP"];
+    let with: [&[u8]; 8] = [b"RETR", b"STOR", b"CWD", b"MLSD", b"PBSZ", b"PROT", b"EPRT", b"MDTM"];
+    alone.contains(&line)
+        || with.contains(&word) && line.len() > word.len() + 1
+        || matches!(line, b"TYPE I" | b"TYPE A")
+}
+
+/// Answers that only FTP gives.
+fn answers_ftp(line: &[u8]) -> bool {
+    match code(line) {
+        Some(227) => has(line, b"Passive"),
+        Some(229) => has(line, b"(|||"),
+        Some(234) => has(line, b"TLS") || has(line, b"SSL"),
+        Some(331) => has(line, b"password"),
+        Some(230) => has(line, b"log"),
+        _ => false,
     }
 }
 
@@ -212,6 +236,13 @@ fn pop3(look: &Look<'_>, facts: &mut Facts) -> Answer {
         }
         () if asks && (other.starts_with(b"+OK") || other.starts_with(b"-ERR")) => go_on(look, "pop3", 0.97),
         () if good && (has(line, b"octets") || has(line, b"message")) => go_on(look, "pop3", 0.75),
+        () if lines(look.here).take(8).any(|l| verb(l, POP3)) && asks => go_on(look, "pop3", 0.75),
+        () if good
+            && line.len() > 4
+            && lines(look.here).skip(1).any(|l| l.starts_with(b"-ERR ") || l.starts_with(b"+OK ")) =>
+        {
+            go_on(look, "pop3", 0.75)
+        }
         () if asks && other.is_empty() || good && line.len() > 4 => Answer::Unsure,
         () => Answer::NotForUs,
     }
@@ -257,9 +288,11 @@ fn imap(look: &Look<'_>, facts: &mut Facts) -> Answer {
     if untagged && matches!(word, b"OK" | b"PREAUTH") {
         return Answer::SoFar("imap", 0.75);
     }
+    // A line of three digits first is an answer of SMTP or FTP.
     let tagged = (1..=12).contains(&tag.len())
         && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')
-        && tag.iter().any(u8::is_ascii_digit);
+        && (tag == b"." || tag.iter().any(u8::is_ascii_digit))
+        && code(tag).is_none();
     let numbered = untagged
         && word.iter().all(u8::is_ascii_digit)
         && parts.next().is_some_and(|w| matches!(w, b"EXISTS" | b"RECENT" | b"FETCH" | b"EXPUNGE"));

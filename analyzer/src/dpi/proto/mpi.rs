@@ -81,9 +81,22 @@ fn hydra(look: &Look<'_>, facts: &mut Facts) -> Answer {
             return Answer::Certain("hydra", 0.95);
         }
     }
+    if manager_record(look) {
+        return Answer::Unsure;
+    }
     let begun =
         here.len() < 8 && [&b"HYD\0"[..], b"cmd=", b"mcmd="].iter().any(|m| m.starts_with(here.first_of(m.len())));
     if begun { Answer::Unsure } else { Answer::NotForUs }
+}
+
+/// The manager's first record: command 1, then a filled or a blank identifier; what tells it apart follows.
+fn manager_record(look: &Look<'_>) -> bool {
+    let here = look.here;
+    let rest = here.from(4).first_of(4);
+    look.from_start
+        && here.le32(0) == Some(1)
+        && here.len() < 400
+        && (matches!(rest, [0, 0, 0, 0] | [0xff, 0xff, 0xff, 0xff]) || here.len() < 98)
 }
 
 /// Intel MPI's manager tells its proxy the address that it is to use: a header, a record of 300 bytes with the text.

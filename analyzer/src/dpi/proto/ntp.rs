@@ -37,7 +37,7 @@ fn timed(look: &Look<'_>, mode: u8) -> Answer {
     };
     let header = stratum <= 16
         && poll as i8 <= 17
-        && (precision as i8) <= 0
+        && ((precision as i8) <= 0 || mode == 3 && precision == 32)
         && (precision as i8) >= -32
         && root_delay >> 16 < 64;
     if !header || !here.len().is_multiple_of(4) || here.len() > 1024 {

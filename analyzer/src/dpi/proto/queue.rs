@@ -338,12 +338,12 @@ fn kafka(look: &Look<'_>, facts: &mut Facts) -> Answer {
     }
     if let (Some(asked), Some(answered)) = (look.there.be32(8), here.be32(4))
         && asked == answered
-        && request(look.there, &mut Facts::default()) > 0.0
+        && request(look.there, look.port(9092), &mut Facts::default()) > 0.0
         && (here.len() <= len as usize + 4 || look.tcp())
     {
         return Answer::Certain("kafka", 0.95);
     }
-    let confidence = request(here, facts);
+    let confidence = request(here, look.port(9092), facts);
     match () {
         () if confidence > 0.0 => Answer::Certain("kafka", confidence),
         () if here.len() < 16 => Answer::Unsure,
@@ -356,7 +356,7 @@ fn kafka(look: &Look<'_>, facts: &mut Facts) -> Answer {
 }
 
 /// How well the bytes read as a request.
-fn request(here: &[u8], facts: &mut Facts) -> f32 {
+fn request(here: &[u8], at_port: bool, facts: &mut Facts) -> f32 {
     let (Some(len), Some(key), Some(version), Some(client)) = (here.be32(0), here.be16(4), here.be16(6), here.be16(12))
     else {
         return 0.0;
@@ -368,17 +368,20 @@ fn request(here: &[u8], facts: &mut Facts) -> f32 {
         return if here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) { 0.75 } else { 0.0 };
     }
     if client == 0 {
-        return if key <= 3 && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
+        return if key <= 3 && at_port && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
             0.7
         } else {
             0.0
         };
     }
     let name = here.part(14, usize::from(client)).unwrap_or_default();
-    let named = client > 0 && u32::from(client) + 10 <= len && is_text(name) && !name.is_empty();
+    let id = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b' ' | b'/' | b':' | b'@' | b'#');
+    let named = u32::from(client) + 10 <= len && name.len() == usize::from(client) && name.iter().all(id);
     if named {
         facts.set("client_id", name);
-        return if client >= 3 { 0.93 } else { 0.75 };
+        // Whole, or cut only by the size of a segment.
+        let end = here.get(len as usize + 4..).is_some() || here.len() >= 1000;
+        return if client >= 3 && end { 0.93 } else { 0.7 };
     }
     0.0
 }

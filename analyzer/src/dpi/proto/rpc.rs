@@ -49,8 +49,11 @@ fn dcerpc(look: &Look<'_>) -> Answer {
     let little = representation == 0x1000_0000;
     let len = if little { here.le16(8) } else { here.be16(8) };
     let known = matches!(kind, 0 | 2 | 3 | 11..=19) && (little || representation == 0);
+    // Without a data representation the length must be that of what is here.
+    let sure = little || len.is_some_and(|l| usize::from(l) == here.len());
     match len {
-        Some(16..) if known => Answer::Certain("dcerpc", 0.97),
+        Some(16..) if known && sure => Answer::Certain("dcerpc", 0.97),
+        Some(_) if known && here.len() < 16 => Answer::Unsure,
         None if known => Answer::Unsure,
         _ => Answer::NotForUs,
     }

@@ -143,7 +143,17 @@ fn postgresql(look: &Look<'_>, facts: &mut Facts) -> Answer {
             return Answer::Certain("postgresql", 0.98);
         }
     }
-    // The one-byte answer to an SSL request.
+    // The one-byte answer to a request for encryption, then encryption or authentication.
+    if look.from_start && matches!(here.u8(0), Some(b'S' | b'N' | b'G')) {
+        if here.len() == 1 && look.there.is_empty() {
+            return Answer::Unsure;
+        }
+        let ciphered = here.has(1, &[0x16, 3]) && here.u8(6) == Some(2);
+        let asks = here.has(1, b"R\0\0\0") && here.be32(6).is_some_and(|kind| kind <= 12);
+        if ciphered || asks {
+            return Answer::Certain("postgresql", 0.95);
+        }
+    }
     if matches!(here, b"S" | b"N") && look.there.be32(4).is_some_and(|c| matches!(c, 80_877_103 | 80_877_104)) {
         return Answer::Certain("postgresql", 1.0);
     }

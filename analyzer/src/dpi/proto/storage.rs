@@ -82,7 +82,9 @@ fn nbd(look: &Look<'_>) -> Answer {
     if here.has(4, b"IHAVEOPT") && here.be32(0).is_some_and(|f| f < 8) {
         return Answer::Certain("nbd", 1.0);
     }
-    let begun = here.len() < 12 && here.be32(0).is_none_or(|f| f < 8) && look.there.starts_with(b"NBDMAGIC");
+    let begun = here.len() < 12
+        && here.be32(0).is_none_or(|f| f < 8)
+        && (look.from_start || look.there.starts_with(b"NBDMAGIC"));
     magics.iter().find_map(|m| begins(here, m, "nbd")).unwrap_or(if begun { Answer::Unsure } else { Answer::NotForUs })
 }
 

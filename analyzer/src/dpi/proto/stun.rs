@@ -24,6 +24,13 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     {
         here = here.from(2);
     }
+    // Microsoft's multiplex of 12 bytes in front of a message (MS-TURN).
+    if here.has(0, &[0xff, 0x10])
+        && here.be16(2).is_some_and(|len| usize::from(len) + 4 == here.len())
+        && here.be32(16) == Some(COOKIE)
+    {
+        return Answer::Certain("stun", 0.97);
+    }
     let (Some(kind), Some(len)) = (here.be16(0), here.be16(2).map(usize::from)) else {
         return if look.tcp() && here.first().is_none_or(|b| *b < 0x40) { Answer::Unsure } else { Answer::NotForUs };
     };

@@ -60,7 +60,7 @@ fn call(message: &[u8], look: &Look<'_>, facts: &mut Facts) -> Answer {
         return Answer::Unsure;
     };
     let (Some(flavour), Some(len)) = (message.be32(24), message.be32(28)) else { return Answer::Unsure };
-    let auth = flavour <= 7 || (390_003..=390_012).contains(&flavour) || flavour == 300_001;
+    let auth = flavour <= 7 || (390_003..=390_100).contains(&flavour) || flavour == 300_001;
     if !auth || len > 400 && flavour < 300_001 || len % 4 != 0 || version > 1000 || procedure > 1000 {
         return Answer::NotForUs;
     }

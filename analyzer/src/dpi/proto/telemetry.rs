@@ -213,7 +213,10 @@ fn munin(look: &Look<'_>, facts: &mut Facts) -> Answer {
             facts.set("node", here.from(greeting.len()).line(128).unwrap_or_default());
             Answer::Certain("munin", 1.0)
         }
-        () if greeting.starts_with(here) => Answer::Unsure,
+        () if here.starts_with(b"cap multigraph") || here.starts_with(b"cap dirtyconfig") => {
+            Answer::Certain("munin", 0.95)
+        }
+        () if greeting.starts_with(here) || b"cap multigraph".starts_with(here) => Answer::Unsure,
         () => Answer::NotForUs,
     }
 }

@@ -124,7 +124,17 @@ fn rdp_datagram(look: &Look<'_>) -> Answer {
     let sizes = (1132..=1232).contains(&up) && (1132..=1232).contains(&down) && here.len() == 1232;
     let opens = source == u32::MAX && flags & 5 == 1;
     let answers = flags & 5 == 5;
-    if sizes && (opens || answers) { Answer::Certain("rdp", 0.95) } else { Answer::NotForUs }
+    // Later: acknowledged data whose payload is a record of TLS or DTLS to the end.
+    let record = |at: usize| {
+        let len_at = if here.u8(at + 1) == Some(0xfe) { at + 11 } else { at + 3 };
+        let known = matches!(here.u8(at), Some(20..=23)) && matches!(here.u8(at + 1), Some(3 | 0xfe));
+        known
+            && here
+                .be16(len_at)
+                .is_some_and(|len| here.len() == len_at + 2 + usize::from(len) || at + usize::from(len) > 600)
+    };
+    let carries = flags & 0xffe4 == 4 && flags & 8 != 0 && (16..=32).step_by(4).any(record) && look.port(3389);
+    if sizes && (opens || answers) || carries { Answer::Certain("rdp", 0.93) } else { Answer::NotForUs }
 }
 
 fn vnc(look: &Look<'_>, facts: &mut Facts) -> Answer {

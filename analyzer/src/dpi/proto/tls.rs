@@ -46,7 +46,9 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
             Answer::NotForUs
         };
     }
-    let Some((kind, _, len)) = record(here) else { return Answer::NotForUs };
+    let Some((kind, _, len)) = record(here) else {
+        return if !look.from_start && later_record(here) { Answer::SoFar("tls", 0.7) } else { Answer::NotForUs };
+    };
     match kind {
         HANDSHAKE => handshake(look, facts),
         _ => middle(here, kind, len),
@@ -65,6 +67,19 @@ fn middle(here: &[u8], kind: u8, len: usize) -> Answer {
         None if kind == DATA => Answer::SoFar("tls", 0.7),
         None => Answer::Unsure,
     }
+}
+
+/// The end of a record, then records that follow on each other: the segment began in the middle of one.
+fn later_record(here: &[u8]) -> bool {
+    let begins = memchr::memchr_iter(DATA, here.first_of(8192))
+        .take(64)
+        .filter(|at| here.has(at + 1, &[3, 3]) || here.has(at + 1, &[3, 1]));
+    let chained = |at: usize| {
+        let (kind, version, len) = record(here.from(at))?;
+        let next = here.from(at + 5 + len);
+        record(next).filter(|(k, v, _)| kind == DATA && *k == DATA && *v == version)
+    };
+    begins.take(8).any(|at| chained(at).is_some())
 }
 
 /// Handshake messages across records, glued: at most what the head holds.

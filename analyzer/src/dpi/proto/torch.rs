@@ -66,6 +66,18 @@ fn tcpstore(look: &Look<'_>, facts: &mut Facts) -> Answer {
 fn query(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
     let Some(operation) = here.first() else { return Answer::Unsure };
+    // A server's first answers: how many have come, then marks of one byte. Only its port makes them speak.
+    if look.from_start
+        && look.sport == 29_500
+        && [0, 4]
+            .iter()
+            .any(|at| here.le64(*at).is_some_and(|n| (1..=65_536).contains(&n)) && here.u8(at + 8) == Some(0))
+    {
+        return Answer::Certain("tcpstore", 0.7);
+    }
+    if look.from_start && look.sport == 29_500 && here.len() < 13 {
+        return Answer::Unsure;
+    }
     if *operation > 20 && look.from_start {
         return Answer::NotForUs;
     }
@@ -120,7 +132,7 @@ fn gloo(look: &Look<'_>) -> Answer {
         let begun = here.from(1).iter().all(|b| *b == 0) && here.first().is_none_or(|b| matches!(b, 0x30 | 0..=0x0f));
         return if begun { Answer::Unsure } else { Answer::NotForUs };
     };
-    let preamble = |at: usize| here.le64(at) == Some(48) && here.le64(at + 8).is_some_and(|op| op <= 8);
+    let preamble = |at: usize| here.le64(at) == Some(48) && here.le64(at + 8).is_some_and(|op| op <= 3);
     if preamble(0) || (1..=16).contains(&first) && preamble(8) {
         // nbytes 48, opcode, slot, offset, length, roffset: op headers all alike (gloo/transport/tcp/pair.h).
         return Answer::Certain("gloo", if look.from_start { 0.95 } else { 0.85 });
@@ -152,6 +164,15 @@ fn tensorpipe(look: &Look<'_>) -> Answer {
     let structure = here.u8(10) == Some(0xb9) && here.u8(11).is_some_and(|n| n <= 16);
     if table && structure {
         return Answer::Certain("tensorpipe", 0.97);
+    }
+    // Later packets are structures of a few members: strings, arrays, tables, variants by their prefixes.
+    let members = here.u8(8) == Some(0xb9)
+        && here.u8(9).is_some_and(|n| (1..=16).contains(&n))
+        && here.u8(10).is_some_and(|p| (0xb8..=0xbd).contains(&p));
+    let sized = here.len() as u64 == len + 8
+        || here.len() as u64 > len + 8 && here.le64(8 + len as usize).is_some_and(|l| l < 1 << 20);
+    if members && sized {
+        return Answer::Certain("tensorpipe", 0.9);
     }
     Answer::NotForUs
 }

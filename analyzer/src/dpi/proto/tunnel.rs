@@ -278,6 +278,9 @@ fn socks(look: &Look<'_>, facts: &mut Facts) -> Answer {
 /// Greeting by methods, the choice, then a request.
 fn socks_5(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let (here, there) = (look.here, look.there);
+    if there.is_empty() && look.initiator != Some(true) && socks_5_answers(here) {
+        return Answer::Certain("socks", 0.9);
+    }
     let methods = usize::from(here.u8(1).unwrap_or(0));
     if look.initiator == Some(false)
         || there.u8(0) == Some(5) && there.len() > here.len() && look.initiator != Some(true)
@@ -306,6 +309,20 @@ fn socks_5(look: &Look<'_>, facts: &mut Facts) -> Answer {
         (true, false) => Answer::SoFar("socks", 0.95),
         (false, _) => Answer::SoFar("socks", 0.7),
     }
+}
+
+/// The server's side alone: the choice, perhaps the answer to a password, and the answer to the request, to the end.
+fn socks_5_answers(here: &[u8]) -> bool {
+    let at = if here.has(1, &[2, 1, 0]) { 4 } else { 2 };
+    let chosen = matches!(here.u8(1), Some(0 | 2));
+    let answer = here.u8(at) == Some(5) && here.u8(at + 1).is_some_and(|c| c <= 8) && here.u8(at + 2) == Some(0);
+    let len = match here.u8(at + 3) {
+        Some(1) => 10,
+        Some(4) => 22,
+        Some(3) => 7 + usize::from(here.u8(at + 4).unwrap_or(0)),
+        _ => return false,
+    };
+    chosen && answer && here.len() >= at + len
 }
 
 fn socks_5_request(look: &Look<'_>, facts: &mut Facts) -> Answer {

@@ -43,7 +43,13 @@ fn ucx(look: &Look<'_>, _: &mut Facts) -> Answer {
         return Answer::Certain("ucx-perftest", 0.9);
     }
     match frames(here) {
-        Some(_) if look.from_start => Answer::Unsure,
+        // A connection event (id 32) opens an answerer's stream.
+        Some(_)
+            if look.from_start && here.has(0, &[32, 4, 0, 0, 0]) && here.le32(5).is_some_and(|event| event < 32) =>
+        {
+            Answer::Certain("ucx", 0.93)
+        }
+        Some(1) if look.from_start => Answer::Unsure,
         Some(count) => Answer::Certain("ucx", if count > 2 { 0.85 } else { 0.7 }),
         None if maybe_perftest(here) || begins_frame(here) => Answer::Unsure,
         None => Answer::NotForUs,
@@ -55,7 +61,7 @@ fn frames(here: &[u8]) -> Option<usize> {
     let (mut at, mut count) = (0, 0);
     while at < here.len() && count < 8 {
         let (id, len) = (here.u8(at)?, here.le32(at + 1)? as usize);
-        if id >= 32 || !(4..=1 << 17).contains(&len) {
+        if id > 35 || !(4..=1 << 17).contains(&len) {
             return None;
         }
         at += 5 + len;
@@ -67,7 +73,7 @@ fn frames(here: &[u8]) -> Option<usize> {
 /// A message that goes on in later segments.
 fn begins_frame(here: &[u8]) -> bool {
     let len = here.le32(1).unwrap_or(0) as usize;
-    here.u8(0).is_some_and(|id| id < 32) && len > 1024 && len <= 1 << 14 && here.len() < len + 5
+    here.u8(0).is_some_and(|id| id <= 35) && len > 1024 && len <= 1 << 14 && here.len() < len + 5
 }
 
 /// The socket between two ucx_perftest: both sides meet at barriers of 0xdeadbeef.
