@@ -126,10 +126,13 @@ fn ack(plain: &[u8], mut at: usize, kind: u8) -> Option<usize> {
     };
     let (_, _, ranges, _) = (next()?, next()?, next()?, next()?);
     for _ in 0..ranges.min(64) {
-        (next()?, next()?);
+        next()?;
+        next()?;
     }
     if kind == 3 {
-        (next()?, next()?, next()?);
+        next()?;
+        next()?;
+        next()?;
     }
     Some(at)
 }
