@@ -118,8 +118,10 @@ async fn a_series_has_its_axis_and_its_unknowns() {
     let column = |name: &str| series[name].as_array().unwrap().clone();
     assert_eq!((column("ce_share")[0].as_f64(), column("retransmitted")[300].as_f64()), (Some(0.0), Some(24.0)));
     assert!((column("ce_share")[310].as_f64().unwrap() - 0.12).abs() < 1e-3);
-    // PFC was never seen here: unknown, not zero.
-    assert!(column("paused_share").iter().all(Value::is_null));
+    // The mirror session of leaf0 let PFC through once: no pause on this link is zero. That of leaf1 never did: unknown.
+    assert_eq!(column("paused_share")[0].as_f64(), Some(0.0));
+    let unknown = json(&router, "/api/v1/links/leaf1-gpu-8%3Aleaf1%3Egpu-8/series?steps=600").await;
+    assert!(unknown["paused_share"].as_array().unwrap().iter().all(Value::is_null));
     let seen = json(&router, "/api/v1/links/leaf0-gpu-5%3Aleaf0%3Egpu-5/series?steps=600").await;
     assert_eq!((seen["paused_share"][7].as_f64(), seen["paused_share"][8].as_f64()), (Some(0.019), Some(0.0)));
     assert_eq!(get(&router, "/api/v1/links/nope/series").await.0, StatusCode::NOT_FOUND);
