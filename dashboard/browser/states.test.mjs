@@ -33,9 +33,11 @@ test("measured zero, idle, not observed and unknown do not look alike", async ()
   assert.equal(await cell(page, "gpu-0", "Retrans."), "0");
   assert.equal(await cell(page, "gpu-spare", "Mean"), "idle");
   assert.equal(await cell(page, "gpu-spare", "RTT p99"), "–");
-  assert.equal(await cell(page, "gpu-0", "Paused"), "?");
+  // The mirror session of leaf0 let pause frames through, that of leaf1 never did.
+  assert.equal(await cell(page, "gpu-0", "Paused"), "0 ns");
   assert.equal(await cell(page, "gpu-5", "Paused"), "28.5 ms");
-  assert.match(await page.locator("tr:has-text('gpu-0') [title*='PFC was never seen']").first().getAttribute("title"), /^unknown/);
+  assert.equal(await cell(page, "gpu-9", "Paused"), "?");
+  assert.match(await page.locator("tr:has-text('gpu-9') [title*='PFC was never seen']").first().getAttribute("title"), /^unknown/);
   // The mirror of leaf1 was blind from 20 s to 25 s.
   await page.goto(`${base}/links?from=2026-03-02T08:00:21.000000000Z&to=2026-03-02T08:00:24.000000000Z`);
   await ready(page);
@@ -123,8 +125,10 @@ test("a zoom is in the address, keeps the peak, and goes back", async () => {
 });
 
 test("one cursor reads all panels, also by key; digits are exact", async () => {
-  const page = await open(base + LINK);
+  const page = await open(`${base}/links/leaf1-gpu-9%3Aleaf1%3Egpu-9`);
   assert.match(await text(page, "[data-chart=pfc]"), /Unknown: PFC was never seen on this mirror/);
+  await page.goto(base + LINK);
+  await ready(page);
   await page.locator(".charts").focus();
   for (let i = 0; i < 32; i++) await page.keyboard.press("Shift+ArrowRight");
   assert.match(await text(page, ".charts .moment"), /^08:00:31\.9 · 2026-03-02/);
