@@ -171,7 +171,7 @@ fn tell(args: &AnalysisArgs, report: &Report) -> Result<(), Failure> {
         }
     }
     match args.format {
-        _ if args.quiet => Ok(()),
+        Format::Text if args.quiet => Ok(()),
         Format::Text => print(|out| show::text(report, show::style::Style::of_stdout(), out)),
         Format::Json => {
             let text = report_text(report)?;

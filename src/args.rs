@@ -78,7 +78,7 @@ pub struct AnalysisArgs {
     /// What kind of network is watched: where its thresholds start from. Overrides the configuration file's.
     #[arg(long, value_name = "lossless|lossy|lab")]
     pub preset: Option<String>,
-    /// No progress bar and no text on standard output.
+    /// No progress bar and no text on standard output; JSON still, where --format json asks for it.
     #[arg(long, short)]
     pub quiet: bool,
     /// What to print on standard output.

@@ -44,6 +44,42 @@ fn failure(arguments: &[&str]) -> String {
     String::from_utf8(done.stderr).unwrap()
 }
 
+/// Captures (a folder of several files is one) that have, or shall have, an expected report.
+fn all_captures() -> Vec<String> {
+    let entries = fs::read_dir(captures()).unwrap().map(|e| e.unwrap());
+    let wanted = entries.filter(|e| e.path().is_dir() || e.path().extension().is_some_and(|e| e == "zst"));
+    let mut names: Vec<String> = wanted.map(|e| e.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_capture_gives_the_expected_report() {
+    let write = std::env::var_os("FABRICSCOPE_WRITE_EXPECTED").is_some();
+    let mut differ = Vec::new();
+    for name in all_captures() {
+        // Relative, so that the path in the report is the same everywhere.
+        let mut program = fabricscope();
+        program.current_dir(captures()).args(["replay", &name, "--quiet", "--format", "json"]);
+        let topology = format!("{name}/topology.json");
+        if captures().join(&topology).exists() {
+            program.args(["--topology", &topology]);
+        }
+        let done = program.output().unwrap();
+        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+        let expected = captures().join(format!("{}.expected.json", name.trim_end_matches(".pcap.zst")));
+        if write {
+            fs::write(&expected, &done.stdout).unwrap();
+        } else if fs::read(&expected).unwrap_or_default() != done.stdout {
+            differ.push(name);
+        }
+    }
+    assert!(
+        differ.is_empty(),
+        "other reports than expected: {differ:?} (fixtures/captures/README.md tells how to look)"
+    );
+}
+
 #[test]
 fn twice_the_same_and_paced_the_same() {
     let file = capture("e05_span_rx_tx_dup");

@@ -18,5 +18,6 @@ pub mod slot;
 pub mod tick;
 mod tick_merge;
 pub mod topology;
+pub mod verdict;
 pub mod wire;
 pub mod worker;

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use analyzer::report::{Capture, File, Report, Severity};
+use analyzer::verdict::{Blame, Pays, blame, heaviest, pays};
 
 use self::style::{Ink, Style, clean, wrap};
 
 pub mod clock;
 pub mod findings;
+pub mod jobs;
 pub mod links;
 pub mod style;
 pub mod units;
@@ -23,6 +25,10 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     captured(&report.capture, style, out)?;
     writeln!(out, "\n{}", style.paint(Ink::Strong, "LINKS"))?;
     links::table(&report.links, &report.findings, style, out)?;
+    if !report.jobs.is_empty() {
+        writeln!(out, "\n{}", style.paint(Ink::Strong, "JOBS"))?;
+        jobs::table(&report.jobs, &pays(&report.findings), style, out)?;
+    }
     if report.findings.is_empty() {
         return Ok(());
     }
@@ -44,11 +50,41 @@ fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         Some(Severity::Info) | None => (Ink::Good, "HEALTHY"),
     };
     writeln!(out, "{}  {}", style.paint(ink, word), style.paint(Ink::Strong, &tally(report)))?;
-    let first = report.findings.iter().find(|f| f.severity > Severity::Info);
+    let first = heaviest(&report.findings).or_else(|| report.findings.iter().find(|f| f.severity > Severity::Info));
     for line in first.map(|f| wrap(&clean(&f.explanation), style.width)).unwrap_or_default() {
         writeln!(out, "{}", style.paint(ink, &line))?;
     }
+    for line in wrap(&clean(&answers(report)), style.width) {
+        writeln!(out, "{}", style.paint(Ink::Strong, &line))?;
+    }
     Ok(())
+}
+
+/// Is it the network, and who pays?
+fn answers(report: &Report) -> String {
+    let blame = blame(&report.findings, report.links.iter().any(|link| link.packets > 0));
+    let whose = match blame {
+        Blame::Network => "It is the network.",
+        Blame::Host => "It is not the network: it is a host.",
+        Blame::Job => "It is not the network: it is the job itself.",
+        Blame::None => "Nothing speaks against the network.",
+        Blame::Unknown => "Nothing can be said of the network.",
+    };
+    format!("{whose} {}", who_pays(&pays(&report.findings), report.jobs.len(), blame))
+}
+
+fn who_pays(pays: &[Pays], jobs: usize, blame: Blame) -> String {
+    let Some(first) = pays.first() else {
+        return match (jobs, blame) {
+            (0, _) => "No training job was recognised.",
+            (_, Blame::None) => "No job pays.",
+            _ => "No cost was measured in any job.",
+        }
+        .to_owned();
+    };
+    let more =
+        if pays.len() > 1 { format!(", {} more too", units::count(pays.len() as u64 - 1)) } else { String::new() };
+    format!("Job {} pays {} per step{more}.", first.job, units::duration(first.cost_ns_per_step))
 }
 
 fn tally(report: &Report) -> String {

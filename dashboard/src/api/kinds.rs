@@ -1,63 +1,42 @@
 //! What a kind of finding is about, in words. The page has the same in its languages; a kind that stands in no list is still shown.
 
-use serde::Serialize;
-
-/// Whose trouble it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Side {
-    /// Links and switches.
-    Network,
-    /// A host, its adapter or its program.
-    Host,
-    /// A training job's own pace.
-    Job,
-    /// The mirror: not the fabric at all.
-    Sight,
-}
-
-/// Kind, side, and what it means, to follow the name of its subject.
-const KINDS: &[(&str, Side, &str)] = &[
-    ("ecn_congestion", Side::Network, "is congested: switches mark its packets"),
-    ("cnp_pressure", Side::Network, "is told to slow down"),
-    ("congestion_control_off", Side::Host, "ignores congestion marks"),
-    ("pfc_congestion", Side::Network, "is held by pause frames"),
-    ("pfc_storm", Side::Host, "is shut by a pause storm"),
-    ("pfc_deadlock", Side::Network, "is in a pause deadlock"),
-    ("slow_receiver", Side::Host, "cannot receive fast enough"),
-    ("fabric_loss", Side::Network, "loses packets"),
-    ("timeout_retransmit", Side::Network, "waited for a timeout to repeat lost packets"),
-    ("goback_waste", Side::Network, "repeats much of what it sends"),
-    ("reordering", Side::Network, "delivers packets out of order"),
-    ("mirror_loss", Side::Sight, "lost mirrored packets: our sight, not the fabric"),
-    ("link_silent", Side::Network, "fell silent"),
-    ("link_flap", Side::Network, "goes down and up"),
-    ("failover", Side::Network, "changed its path"),
-    ("ecmp_imbalance", Side::Network, "is loaded unevenly"),
-    ("incast", Side::Network, "gets too many senders at once"),
-    ("microburst", Side::Network, "has bursts near line rate"),
-    ("link_saturated", Side::Network, "is full"),
-    ("link_degraded", Side::Network, "runs under its speed"),
-    ("rtt_inflation", Side::Network, "answers late"),
-    ("corruption", Side::Network, "damages packets"),
-    ("packet_trim", Side::Network, "trims packets"),
-    ("qos_misconfigured", Side::Host, "marks its classes wrongly"),
-    ("straggler", Side::Job, "makes its job wait"),
-    ("job_hang", Side::Job, "hangs"),
-    ("job_slowdown", Side::Job, "is slower than before"),
-    ("qp_error", Side::Host, "broke a queue pair"),
-    ("control_plane", Side::Network, "changed its control sessions"),
-    ("policy", Side::Host, "broke a rule"),
+/// Kind and what it means, to follow the name of its subject.
+const KINDS: &[(&str, &str)] = &[
+    ("ecn_congestion", "is congested: switches mark its packets"),
+    ("cnp_pressure", "is told to slow down"),
+    ("congestion_control_off", "ignores congestion marks"),
+    ("pfc_congestion", "is held by pause frames"),
+    ("pfc_storm", "is shut by a pause storm"),
+    ("pfc_deadlock", "is in a pause deadlock"),
+    ("slow_receiver", "cannot receive fast enough"),
+    ("fabric_loss", "loses packets"),
+    ("timeout_retransmit", "waited for a timeout to repeat lost packets"),
+    ("goback_waste", "repeats much of what it sends"),
+    ("reordering", "delivers packets out of order"),
+    ("mirror_loss", "lost mirrored packets: our sight, not the fabric"),
+    ("link_silent", "fell silent"),
+    ("link_flap", "goes down and up"),
+    ("failover", "changed its path"),
+    ("ecmp_imbalance", "is loaded unevenly"),
+    ("incast", "gets too many senders at once"),
+    ("microburst", "has bursts near line rate"),
+    ("link_saturated", "is full"),
+    ("link_degraded", "runs under its speed"),
+    ("rtt_inflation", "answers late"),
+    ("corruption", "damages packets"),
+    ("packet_trim", "trims packets"),
+    ("qos_misconfigured", "marks its classes wrongly"),
+    ("straggler", "makes its job wait"),
+    ("job_hang", "hangs"),
+    ("job_slowdown", "is slower than before"),
+    ("qp_error", "broke a queue pair"),
+    ("control_plane", "changed its control sessions"),
+    ("policy", "broke a rule"),
 ];
-
-/// Whose trouble a kind is; the network's where it is not known.
-pub(super) fn side(kind: &str) -> Side {
-    KINDS.iter().find(|(name, ..)| *name == kind).map_or(Side::Network, |&(_, side, _)| side)
-}
 
 /// What it means, to follow a subject's name.
 pub(super) fn words(kind: &str) -> &'static str {
-    KINDS.iter().find(|(name, ..)| *name == kind).map_or("has a finding", |&(.., words)| words)
+    KINDS.iter().find(|(name, ..)| *name == kind).map_or("has a finding", |&(_, words)| words)
 }
 
 #[cfg(test)]

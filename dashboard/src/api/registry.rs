@@ -4,8 +4,8 @@ use analyzer::detect::{KINDS, Kind, Knob};
 use axum::Json;
 use serde_json::{Value, json};
 
-use super::kinds::side;
 use super::params::Params;
+use analyzer::verdict::side;
 
 /// Every kind of finding: what shows it, what to do, its thresholds with their sources.
 pub(super) async fn kinds(_: Params) -> Json<Value> {

@@ -2,9 +2,10 @@
 //!
 //! Each card comes in English for people who ask by hand, and as a `case` with its numbers for the page, which words it in its language.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use analyzer::report::{Finding, Job, Report, Severity, Subject};
+use analyzer::verdict::{Side, blame, by_weight, gravity, pays, side};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use store::LinkRow;
 
 use super::findings::{every_finding, of_window};
 use super::json::with_texts;
-use super::kinds::{Side, side, words};
+use super::kinds::words;
 use super::params::Params;
 use super::{ApiError, Context, within};
 
@@ -52,14 +53,6 @@ struct Card {
     more: usize,
 }
 
-/// A job and what it pays per step, by the finding that costs it most.
-#[derive(Debug, Serialize)]
-struct Pays {
-    job: String,
-    cost_ns_per_step: u64,
-    finding: String,
-}
-
 /// Three cards and the answers to the three questions.
 pub(super) async fn verdict(State(context): State<Context>, params: Params) -> Result<Json<Value>, ApiError> {
     let Some(window) = context.window(&params).await? else {
@@ -75,7 +68,7 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
     ];
     Ok(Json(json!({
         "window": with_texts(&window)?,
-        "blame": blame(&findings, &links),
+        "blame": blame(&findings, active(&links) > 0),
         "pays": pays(&findings),
         "jobs_known": report.as_deref().map(|report| report.jobs.len()),
         "cards": with_texts(&cards)?,
@@ -96,56 +89,6 @@ fn about(finding: &Finding) -> About {
         Side::Job => About::Job,
         Side::Network | Side::Host => About::Network,
     }
-}
-
-/// How bad a finding is with all that follows from it: a mild loss that stops a job is not mild.
-fn gravity(finding: &Finding, findings: &[Finding]) -> Severity {
-    let mut worst = finding.severity;
-    let (mut from, mut seen) = (vec![finding.id.as_str()], BTreeSet::new());
-    while let Some(id) = from.pop() {
-        for next in findings.iter().filter(|next| next.cause.as_deref() == Some(id)) {
-            if seen.insert(next.id.as_str()) {
-                worst = worst.max(next.severity);
-                from.push(&next.id);
-            }
-        }
-    }
-    worst
-}
-
-/// Roots before consequences, worse before milder, open before closed, earlier before later.
-fn by_weight(finding: &Finding, findings: &[Finding]) -> impl Ord + use<> {
-    let gravity = std::cmp::Reverse(gravity(finding, findings));
-    (finding.cause.is_some(), gravity, finding.until_ns.is_some(), finding.since_ns, finding.id.clone())
-}
-
-/// Is it the network? Said by the heaviest warning that is not about our own sight; `none`: nothing is wrong.
-fn blame(findings: &[Finding], links: &[LinkRow]) -> &'static str {
-    let heavy = findings.iter().filter(|finding| finding.severity > Severity::Info && about(finding) != About::Sight);
-    match heavy.min_by_key(|finding| by_weight(finding, findings)).map(|finding| side(&finding.kind)) {
-        Some(Side::Network) => "network",
-        Some(Side::Host) => "host",
-        Some(Side::Job | Side::Sight) => "job",
-        None if active(links) == 0 => "unknown",
-        None => "none",
-    }
-}
-
-/// Jobs that a finding names with its cost, dearest first.
-fn pays(findings: &[Finding]) -> Vec<Pays> {
-    let mut by_job: BTreeMap<&str, Pays> = BTreeMap::new();
-    for finding in findings {
-        for cost in &finding.jobs {
-            let pays = || Pays { job: cost.job.clone(), cost_ns_per_step: 0, finding: finding.id.clone() };
-            let dearest = by_job.entry(&cost.job).or_insert_with(pays);
-            if cost.cost_ns_per_step > dearest.cost_ns_per_step {
-                *dearest = Pays { cost_ns_per_step: cost.cost_ns_per_step, ..pays() };
-            }
-        }
-    }
-    let mut all: Vec<Pays> = by_job.into_values().collect();
-    all.sort_by_key(|pays| std::cmp::Reverse(pays.cost_ns_per_step));
-    all
 }
 
 fn worst(group: About, findings: &[Finding], links: &[LinkRow]) -> Option<Card> {
