@@ -11,7 +11,7 @@ use analyzer::topology::{Plan, Topology};
 use analyzer::worker::{NatureWatch, WorkerConfig};
 use capture::Source;
 use dashboard::{Live, Mode, SensorInfo};
-use store::{Fullness, Store};
+use store::{Fullness, Retention, Store};
 
 use crate::args::{AnalysisArgs, Format, Pace};
 use crate::config::Config;
@@ -46,9 +46,11 @@ pub struct Task {
 
 /// Analyses to the end, tells the report, then serves for as long as the user wants.
 pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) -> Result<ExitCode, Failure> {
-    let settings = settings(args, &mut task)?;
+    let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
+    let retention = config.retention;
+    let settings = settings(args, config, &mut task)?;
     let web = Web::start()?;
-    let mut behind = Behind::open(args, &task, web)?;
+    let mut behind = Behind::open(args, retention, &task, web)?;
     begun(&behind.web);
     let mut progress = Progress::new(args.quiet);
     let outlets = std::mem::take(&mut behind.outlets);
@@ -70,9 +72,9 @@ struct Behind {
 }
 
 impl Behind {
-    fn open(args: &AnalysisArgs, task: &Task, mut web: Web) -> Result<Self, Failure> {
+    fn open(args: &AnalysisArgs, retention: Option<Retention>, task: &Task, mut web: Web) -> Result<Self, Failure> {
         let spec = args.store.as_deref().unwrap_or(if args.serve.is_some() { "memory" } else { "none" });
-        let Some(store) = open_store(&web, spec, args.store_dir.clone())? else {
+        let Some(store) = open_store(&web, spec, args.store_dir.clone(), retention)? else {
             return without_store(args, web);
         };
         let keeper = Keeper::start(store.clone(), &web, task)?;
@@ -144,7 +146,7 @@ fn read_signatures(path: &Path) -> Result<Signatures, Failure> {
     })
 }
 
-fn settings(args: &AnalysisArgs, task: &mut Task) -> Result<Settings, Failure> {
+fn settings(args: &AnalysisArgs, config: Config, task: &mut Task) -> Result<Settings, Failure> {
     let topology = args.topology.as_deref().map(read_topology).transpose()?.or(task.topology.take());
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
     let mut worker = WorkerConfig::default();
@@ -154,7 +156,6 @@ fn settings(args: &AnalysisArgs, task: &mut Task) -> Result<Settings, Failure> {
     if !plan.rdma_ports().is_empty() {
         worker.rdma_ports = plan.rdma_ports().to_vec();
     }
-    let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
     let fabric = FabricConfig { findings: config.findings, ..FabricConfig::default() };
     let (natures, live) = (std::mem::take(&mut task.natures), task.mode == Mode::Live);
     Ok(Settings { plan: Arc::new(plan), natures, fabric, worker, pace: task.pace, live })

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use analyzer::detect::{DetectConfig, Preset};
 use serde::Deserialize;
+use store::Retention;
 
 use crate::failure::Failure;
 
@@ -13,6 +14,8 @@ use crate::failure::Failure;
 pub struct Config {
     /// Presets and thresholds of the detectors.
     pub findings: DetectConfig,
+    /// Days that ClickHouse keeps rows; where absent, as its tables have it.
+    pub retention: Option<Retention>,
 }
 
 const TO_DO: &str = "docs/findings.md lists presets, kinds and thresholds";
@@ -59,6 +62,8 @@ mod tests {
         let text = "[findings]\npreset = \"lossy\"\noff = [\"reordering\"]\n[findings.thresholds.ecn_congestion]\nwarn_share = 0.02\n";
         let config = Config::parse(text, "f.toml").unwrap();
         assert_eq!((config.findings.preset, config.findings.off.len()), (Preset::Lossy, 1));
+        let retention = Config::parse("[retention]\nflows_days = 0\n", "f.toml").unwrap().retention.unwrap();
+        assert_eq!((retention.flows_days, retention.metrics_days), (0, 30));
         let wrong = Config::parse("[findings.thresholds.ecn_congestion]\nwran_share = 1\n", "f.toml").unwrap_err();
         assert!(wrong.to_string().contains("wran_share"), "{wrong}");
         let unknown = Config::parse("[finding]\n", "f.toml").unwrap_err();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use dashboard::SensorInfo;
-use store::{OpenOptions, Store};
+use store::{OpenOptions, Retention, Store};
 
 use crate::args::ServeArgs;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::web::Web;
 /// Runs `serve`.
 pub fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let mut web = Web::start()?;
-    let store = open_store(&web, &args.store, args.store_dir.clone())?;
+    let store = open_store(&web, &args.store, args.store_dir.clone(), None)?;
     let store = store.ok_or_else(|| Failure::new("nothing to serve", "the store is none", "name one with --store"))?;
     let info = SensorInfo {
         sensor: "serve".to_owned(),
@@ -31,8 +31,13 @@ pub fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Opens the store that the user named; `None` for `none`.
-pub fn open_store(web: &Web, spec: &str, dir: Option<PathBuf>) -> Result<Option<Arc<dyn Store>>, Failure> {
-    let options = OpenOptions { dir, notice: Arc::new(|line| warn(line)), ..OpenOptions::default() };
+pub fn open_store(
+    web: &Web,
+    spec: &str,
+    dir: Option<PathBuf>,
+    retention: Option<Retention>,
+) -> Result<Option<Arc<dyn Store>>, Failure> {
+    let options = OpenOptions { dir, retention, notice: Arc::new(|line| warn(line)), ..OpenOptions::default() };
     web.handle().block_on(store::open(spec, options)).map_err(|why| Failure::new("cannot open the store", why, ""))
 }
 

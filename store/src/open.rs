@@ -16,8 +16,8 @@ pub struct OpenOptions {
     pub dir: Option<PathBuf>,
     /// Rows that `memory` keeps.
     pub memory_rows: usize,
-    /// How long ClickHouse keeps rows.
-    pub retention: Retention,
+    /// How long ClickHouse keeps rows; where absent, as its tables have it, or the default for new ones.
+    pub retention: Option<Retention>,
     /// Memory that the embedded server may use, in bytes; a quarter of the machine's, from 1 to 8 GiB, where absent.
     pub server_memory_bytes: Option<u64>,
     /// The program whose hidden subcommand is the embedded server: this one where absent.
@@ -31,7 +31,7 @@ impl Default for OpenOptions {
         Self {
             dir: None,
             memory_rows: MEMORY_ROWS,
-            retention: Retention::default(),
+            retention: None,
             server_memory_bytes: None,
             program: None,
             notice: Arc::new(|_| ()),

@@ -9,7 +9,7 @@ mod with_server;
 use std::sync::Arc;
 
 use contract_facts::{TICK_NS, facts, query, window};
-use store::{ClickHouse, Memory, Retention, Store};
+use store::{ClickHouse, Memory, Store};
 
 /// Everything a store promises; `name` says which store broke it.
 async fn keeps_the_contract(store: Arc<dyn Store>, name: &str) {
@@ -146,6 +146,6 @@ async fn memory_drops_the_oldest_and_counts() {
 #[tokio::test]
 async fn clickhouse_keeps_the_contract() {
     let Some(server) = with_server::server() else { return };
-    let store = ClickHouse::open(&server.url("contract"), Retention::default()).await.unwrap();
+    let store = ClickHouse::open(&server.url("contract"), None).await.unwrap();
     keeps_the_contract(Arc::new(store), "ClickHouse").await;
 }

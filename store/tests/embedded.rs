@@ -36,10 +36,10 @@ async fn killed_in_mid_run_it_comes_back_and_nothing_is_lost_or_doubled() {
     let Some(library) = library() else { return };
     let options = options(library, "killed");
     let dir = options.dir.clone();
-    let store = Arc::new(ClickHouse::embedded(options.clone(), Retention::default()).await.unwrap());
+    let store = Arc::new(ClickHouse::embedded(options.clone(), None).await.unwrap());
     assert!(store.describe().contains("embedded"), "{}", store.describe());
 
-    let refused = ClickHouse::embedded(options.clone(), Retention::default()).await.err().unwrap().to_string();
+    let refused = ClickHouse::embedded(options.clone(), None).await.err().unwrap().to_string();
     let own = format!("process {}", std::process::id());
     assert!(refused.contains(&own) && refused.contains(dir.to_str().unwrap()), "{refused}");
 
@@ -61,7 +61,7 @@ async fn killed_in_mid_run_it_comes_back_and_nothing_is_lost_or_doubled() {
     assert_eq!(store.server().unwrap().process_id(), None);
     assert!(matches!(store.extent().await, Err(StoreError::Retry(_))), "stopped");
     drop(store);
-    let again = ClickHouse::embedded(options, Retention::default()).await.unwrap();
+    let again = ClickHouse::embedded(options, None).await.unwrap();
     assert_eq!(bytes_of_flows(&again).await, 100 * (700 + 300), "what was written is there after a stop and a start");
     again.close().await.unwrap();
     std::fs::remove_dir_all(dir).unwrap();
@@ -72,7 +72,7 @@ async fn a_live_sensor_spools_while_the_server_is_away() {
     let Some(library) = library() else { return };
     let options = options(library, "outage");
     let dir = options.dir.clone();
-    let store = Arc::new(ClickHouse::embedded(options.clone(), Retention::default()).await.unwrap());
+    let store = Arc::new(ClickHouse::embedded(options.clone(), None).await.unwrap());
     let spool = Fullness::Spool { dir: dir.join("spool"), max_bytes: 1 << 24 };
     let writing = WriterOptions { batch_rows: 20, ..WriterOptions::new(spool) };
     let writer = StoreWriter::start(store.clone(), writing.clone()).unwrap();
@@ -88,7 +88,7 @@ async fn a_live_sensor_spools_while_the_server_is_away() {
     assert!(counters.spooled >= 40, "{counters:?}");
     drop(store);
 
-    let store = Arc::new(ClickHouse::embedded(options, Retention::default()).await.unwrap());
+    let store = Arc::new(ClickHouse::embedded(options, None).await.unwrap());
     let writer = StoreWriter::start(store.clone(), writing).unwrap();
     while writer.counters().spooled > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -103,8 +103,7 @@ async fn a_live_sensor_spools_while_the_server_is_away() {
 async fn the_same_rows_are_kept_once_even_before_a_merge() {
     let Some(server) = server() else { return };
     let url = server.url("resend");
-    let (one, other) =
-        (ClickHouse::open(&url, Retention::default()).await, ClickHouse::open(&url, Retention::default()).await);
+    let (one, other) = (ClickHouse::open(&url, None).await, ClickHouse::open(&url, None).await);
     let all: Vec<Facts> = (0..50).map(facts).collect();
     one.unwrap().write(&all).await.unwrap();
     // Another process sends the same block: it has the same token.
@@ -116,7 +115,7 @@ async fn the_same_rows_are_kept_once_even_before_a_merge() {
 async fn a_large_batch_is_one_part_and_numbers_are_exact() {
     let Some(server) = server() else { return };
     let url = server.url("exact");
-    let store = ClickHouse::open(&url, Retention::default()).await.unwrap();
+    let store = ClickHouse::open(&url, None).await.unwrap();
     let mut first = facts(0);
     let tick = Arc::make_mut(&mut first.tick);
     let flow = tick.flows[0].clone();
@@ -144,7 +143,7 @@ async fn a_large_batch_is_one_part_and_numbers_are_exact() {
 async fn retention_counts_from_ingestion_and_may_be_changed() {
     let Some(server) = server() else { return };
     let url = server.url("retained");
-    let store = ClickHouse::open(&url, Retention::default()).await.unwrap();
+    let store = ClickHouse::open(&url, None).await.unwrap();
     // A capture of years ago, as the facts of the contract are.
     let age =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64 - window(0, 1).from_ns;
@@ -156,12 +155,14 @@ async fn retention_counts_from_ingestion_and_may_be_changed() {
     }
     assert_eq!(bytes_of_flows(&store).await, 6 * 1_000, "it did not expire on arrival");
 
-    ClickHouse::open(&url, Retention { flows_days: 3, metrics_days: 0, findings_days: 400 }).await.unwrap();
+    ClickHouse::open(&url, Some(Retention { flows_days: 3, metrics_days: 0, findings_days: 400 })).await.unwrap();
     let has = |table: &str, text: &str| {
         format!(
             "SELECT count() FROM system.tables WHERE database = 'retained' AND name = '{table}' AND engine_full LIKE '%{text}%'"
         )
     };
+    // Who only looks changes nothing.
+    ClickHouse::open(&url, None).await.unwrap();
     assert_eq!(count(&client, &has("flows", "TTL ingested + toIntervalDay(3)")).await, 1);
     assert_eq!(count(&client, &has("ticks", "TTL")).await, 0);
     assert_eq!(count(&client, &has("links", "TTL ingested + toIntervalDay(400)")).await, 1);
@@ -176,8 +177,8 @@ async fn retention_counts_from_ingestion_and_may_be_changed() {
 async fn a_newer_schema_and_wrong_passwords_are_refused_in_words() {
     let Some(server) = server() else { return };
     let url = server.url("newer");
-    ClickHouse::open(&url, Retention::default()).await.unwrap();
-    ClickHouse::open(&url, Retention::default()).await.expect("migrations may be met again");
+    ClickHouse::open(&url, None).await.unwrap();
+    ClickHouse::open(&url, None).await.expect("migrations may be met again");
     client(&url)
         .query_raw("INSERT INTO schema_version (version, note) VALUES (99, 'of the future')")
         .execute()
@@ -211,8 +212,8 @@ async fn anyone_else_on_this_machine_may_do_nothing() {
         let done = stranger.query_raw(statement).fetch_one::<u64>().await;
         assert!(matches!(&done, Err(_) | Ok(0)), "{statement}: {done:?}");
     }
-    let mode = std::os::unix::fs::MetadataExt::mode(&server.dir().join("password").metadata().unwrap());
-    assert_eq!(mode & 0o077, 0, "only the owner reads the password");
+    let mode = std::os::unix::fs::MetadataExt::mode(&server.dir().join("url").metadata().unwrap());
+    assert_eq!(mode & 0o077, 0, "only the owner reads the address with its password");
 }
 
 #[tokio::test]
@@ -240,4 +241,26 @@ async fn what_is_no_store_is_named_with_what_would_be() {
     assert!(spec("none").await.unwrap().is_none());
     assert!(spec("memory").await.unwrap().unwrap().describe().starts_with("memory"));
     assert!(spec("postgres").await.err().unwrap().to_string().contains("memory, embedded"));
+}
+
+/// The questions of docs/clickhouse.md, asked of known facts.
+#[tokio::test]
+async fn what_the_documentation_asks_is_answered() {
+    let Some(server) = server() else { return };
+    let url = server.url("documented");
+    let store = ClickHouse::open(&url, None).await.unwrap();
+    store.write(&(0..6).map(facts).collect::<Vec<_>>()).await.unwrap();
+    let client = client(&url);
+    let text = include_str!("../../docs/clickhouse.md");
+    let questions: Vec<&str> = text.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(questions.len() > 4);
+    let mut answers = Vec::new();
+    for question in questions {
+        let mut rows = client.query_raw(question).fetch_bytes("TabSeparated").unwrap();
+        answers.push(String::from_utf8(rows.collect().await.unwrap().to_vec()).unwrap());
+    }
+    let rtt = store.links(window(0, 6), 1).await.unwrap()[0].link.rtt_ns.unwrap();
+    let percentiles = format!("\t{}\t{}\n", rtt.p50, rtt.p99);
+    assert!(answers.iter().any(|answer| answer.ends_with(&percentiles)), "{percentiles:?} is not in {answers:?}");
+    assert_eq!(answers[0], "a->b\t12\t25\n", "repeats of a link, and their percentage");
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use contract_facts::facts;
 use store::{
-    Answer, Batch, ClickHouse, Extent, Facts, Fullness, LinkRow, Memory, Page, Query, Retention, Series, Store,
-    StoreError, StoreWriter, Window, WriterOptions,
+    Answer, Batch, ClickHouse, Extent, Facts, Fullness, LinkRow, Memory, Page, Query, Series, Store, StoreError,
+    StoreWriter, Window, WriterOptions,
 };
 
 fn blocking() -> WriterOptions {
@@ -119,7 +119,7 @@ async fn a_replay_ends_even_if_the_store_never_comes_back() {
 #[tokio::test]
 async fn what_waits_on_disk_survives_restart_and_outage() {
     let Some(server) = with_server::server() else { return };
-    let store = Arc::new(ClickHouse::open(&server.url("spooled"), Retention::default()).await.unwrap());
+    let store = Arc::new(ClickHouse::open(&server.url("spooled"), None).await.unwrap());
     let dir = tempfile::tempdir().unwrap();
     let fullness = Fullness::Spool { dir: dir.path().to_owned(), max_bytes: 1 << 20 };
     let options = WriterOptions { batch_rows: 1, ..WriterOptions::new(fullness) };

@@ -14,7 +14,7 @@ use analyzer::report::{Finding, Severity, Subject, SubjectQp};
 use analyzer::sketch::bucket_of;
 use analyzer::tick::*;
 use contract_facts::{TICK_NS, query, window};
-use store::{ClickHouse, Facts, Memory, Query, Retention, Store};
+use store::{ClickHouse, Facts, Memory, Query, Store};
 
 const HOSTILE: [&str; 10] = [
     "plain",
@@ -267,7 +267,7 @@ fn sensor(name: &str, seed: u64, ticks: u64) -> Vec<Facts> {
 
 async fn both() -> Option<(Memory, ClickHouse)> {
     let server = with_server::server()?;
-    let clickhouse = ClickHouse::open(&server.url("same_answers"), Retention::default()).await.unwrap();
+    let clickhouse = ClickHouse::open(&server.url("same_answers"), None).await.unwrap();
     let memory = Memory::new(1_000_000);
     let (a, b) = (sensor("s1", 0x9e37_79b9_7f4a_7c15, 30), sensor("it's s2", 0x1234_5678_9abc_def1, 24));
     for facts in [&a[..20], &b[..], &a[10..]] {

@@ -18,13 +18,11 @@ pub fn free_ports() -> io::Result<(u16, u16)> {
     Ok((listeners.0.local_addr()?.port(), listeners.1.local_addr()?.port()))
 }
 
-/// A new password for each start, left in a file that only its owner may read, for the owner's own tools.
-pub fn password(dir: &Path) -> io::Result<String> {
+/// A new password for each start.
+pub fn password() -> io::Result<String> {
     let mut random = [0u8; 24];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let password = hex(&random);
-    write_private(&dir.join("password"), &format!("{password}\n"))?;
-    Ok(password)
+    Ok(hex(&random))
 }
 
 /// Bytes as hexadecimal digits.

@@ -13,7 +13,7 @@ mod tar;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,15 +119,13 @@ pub async fn start(options: Options) -> Result<Server, StoreError> {
     fs::create_dir_all(&options.dir).map_err(|why| never(&options.dir, "make the folder", &why))?;
     let dir = options.dir.canonicalize().map_err(|why| never(&options.dir, "use the folder", &why))?;
     let lock = lock(&dir)?;
-    let password = config::password(&dir).map_err(|why| never(&dir, "make a password for", &why))?;
+    let password = config::password().map_err(|why| never(&dir, "make a password for", &why))?;
     let ports = config::free_ports().map_err(|why| never(&dir, "find free ports for", &why))?;
     config::write(&dir, &password, &options).map_err(|why| never(&dir, "write the configuration in", &why))?;
-    let launch = Launch {
-        program,
-        arguments: arguments(&library, &dir, ports),
-        url: format!("http://{}:{password}@127.0.0.1:{}", config::USER, ports.0),
-        dir: dir.clone(),
-    };
+    let url = format!("http://{}:{password}@127.0.0.1:{}", config::USER, ports.0);
+    // For the owner's own tools: curl, clickhouse client.
+    write_private(&dir.join("url"), &format!("{url}/\n")).map_err(|why| never(&dir, "write the address in", &why))?;
+    let launch = Launch { program, arguments: arguments(&library, &dir, ports), url, dir: dir.clone() };
     let restarts = Arc::new(AtomicU64::new(0));
     let supervisor = supervise::start(launch.clone(), restarts.clone(), options.notice).await?;
     Ok(Server { url: launch.url, dir, restarts, supervisor, _lock: lock })
@@ -168,7 +166,8 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 
 /// A file that only its owner may read.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    // A new file, so that nobody who held the old one open reads this.
+    let _ = fs::remove_file(path);
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -3,13 +3,16 @@
 //! Rows are replaced by rows of the same key (`ReplacingMergeTree`): writing the same facts twice leaves one of them.
 //! Retention counts from `ingested`, not from packet time: a replayed old capture must not expire on arrival.
 
+use serde::Deserialize;
+
 use super::text::identifier;
 
 /// Highest version that this program knows.
 pub const VERSION: u32 = 1;
 
 /// How long rows stay, in days from ingestion; 0 keeps them for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Link metrics, taps, capture health: one row per tick.
     pub metrics_days: u32,

@@ -24,11 +24,11 @@ pub struct ClickHouse {
 }
 
 impl ClickHouse {
-    /// Connects, and brings the tables to this program's version.
+    /// Connects, and brings the tables to this program's version; `None` leaves their retention as it is.
     ///
     /// # Errors
     /// The server cannot be reached, refuses, or holds a newer schema than this program knows.
-    pub async fn open(url: &str, retention: Retention) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, retention: Option<Retention>) -> Result<Self, StoreError> {
         let connection = Connection::new(Address::of(url)?);
         let version = connection.version().await.map_err(|why| at(&connection, why))?;
         migrate(&connection, retention).await.map_err(|why| at(&connection, why))?;
@@ -39,7 +39,7 @@ impl ClickHouse {
     ///
     /// # Errors
     /// As [`embedded::start`] and [`Self::open`].
-    pub async fn embedded(options: embedded::Options, retention: Retention) -> Result<Self, StoreError> {
+    pub async fn embedded(options: embedded::Options, retention: Option<Retention>) -> Result<Self, StoreError> {
         let server = embedded::start(options).await?;
         match Self::open(&server.url(DATABASE), retention).await {
             Ok(store) => Ok(Self { embedded: Some(server), ..store }),
@@ -93,10 +93,10 @@ fn at(connection: &Connection, why: StoreError) -> StoreError {
     }
 }
 
-/// Brings the tables to this program's version, and their retention to what is wanted.
-async fn migrate(connection: &Connection, retention: Retention) -> Result<(), StoreError> {
+/// Brings the tables to this program's version, and their retention to what is wanted, if something is.
+async fn migrate(connection: &Connection, retention: Option<Retention>) -> Result<(), StoreError> {
     let address = &connection.address;
-    let target = Target { database: &address.database, form: &address.form, retention };
+    let target = Target { database: &address.database, form: &address.form, retention: retention.unwrap_or_default() };
     if let Err(refused) = connection.execute(&target.create_database()).await {
         // A user without the right to create one may still have been given one.
         let exists = format!("SELECT count() FROM system.databases WHERE name = {}", literal(&address.database));
@@ -117,7 +117,10 @@ async fn migrate(connection: &Connection, retention: Retention) -> Result<(), St
         let record = format!("INSERT INTO {database}.schema_version (version, note) VALUES ({version}, {note})");
         connection.execute(&record).await?;
     }
-    retain(connection, &target).await
+    match retention {
+        Some(_) => retain(connection, &target).await,
+        None => Ok(()),
+    }
 }
 
 async fn applied(connection: &Connection) -> Result<u32, StoreError> {
