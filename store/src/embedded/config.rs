@@ -72,7 +72,6 @@ fn server(dir: &Path, memory: u64, keep_free: u64) -> String {
   <max_concurrent_queries>50</max_concurrent_queries>
   <max_connections>200</max_connections>
   <keep_alive_timeout>30</keep_alive_timeout>
-  <shutdown_wait_unfinished>0</shutdown_wait_unfinished>
   <storage_configuration><disks><default><keep_free_space_bytes>{keep_free}</keep_free_space_bytes></default></disks></storage_configuration>
 </clickhouse>
 "

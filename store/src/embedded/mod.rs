@@ -90,7 +90,7 @@ impl Server {
         self.restarts.load(Ordering::Relaxed)
     }
 
-    /// Stops it cleanly: at most 10 s, then by force.
+    /// Stops it: half a second to end what it does, then by force, which loses nothing that was acknowledged.
     pub async fn stop(&self) {
         self.supervisor.stop().await;
     }
