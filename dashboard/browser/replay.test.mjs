@@ -53,6 +53,8 @@ test("a lossy link in a fabric of many: named, with what follows from it", async
   const page = await open(`${lossy}/`, { width: 1920, height: 1080 });
   assert.match(await text(page, "#verdict"), /Link spine0->leaf1 loses packets\. It is the network\./);
   assert.match(await text(page, "main tbody tr"), /spine0->leaf1/);
+  // As in the terminal: over the time of the capture, not of whole ticks.
+  assert.equal(await cell(page, "spine0->leaf1", "Mean"), "3.82 Gb/s");
   await shot(page, "replay-fabric");
   await page.click("#verdict a");
   await page.waitForURL(/findings/);

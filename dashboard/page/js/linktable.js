@@ -53,9 +53,9 @@ export function pfcCell(link) {
 }
 
 // data: the answer of /links; findings: those of the window, for the marks.
-export function linkTable(data, findings, context, { full = false, sort, order } = {}) {
+export function linkTable(data, findings, { full = false, sort, order } = {}) {
   learnLinks(data.rows);
-  const seconds = Number(context.window.to - context.window.from) / 1e9;
+  const seconds = data.covered_ns / 1e9;
   const view = new Cells(data, findings);
   const columns = [
     { label: h("span", { class: "offscreen" }, t("col.severity")), class: "mark", cell: (row) => (row.worst ? glyph(row.worst) : null) },

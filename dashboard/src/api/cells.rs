@@ -30,6 +30,7 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 pub(super) struct Steps {
     pub start_ns: u64,
     pub step_ns: u64,
+    pub tick_ns: u64,
 }
 
 /// What is known of the taps behind the rows of one answer.
@@ -189,11 +190,11 @@ mod tests {
         let rows = [row("a", &[Some(1.0), None, None, Some(2.0)]), row("a", &[Some(1.0), Some(3.0), None, None])];
         let mut loss = Finding { kind: "mirror_loss".into(), since_ns: 300, until_ns: Some(310), ..Finding::default() };
         loss.subject.tap = Some("a erspan2 session 7".into());
-        let sight = Sight::of(&rows, &[loss], Steps { start_ns: 0, step_ns: 100 });
+        let sight = Sight::of(&rows, &[loss], Steps { start_ns: 0, step_ns: 100, tick_ns: 100 });
         assert_eq!([sight.states(&rows[0]), sight.states(&rows[1])], ["miqp", "mmqi"]);
         // Another tap that sees something makes the silence suspicious; a tap that has ended observes nothing.
         let rows = [row("a", &[Some(1.0), None, Some(1.0), None]), row("b", &[None, Some(1.0), None, None])];
-        let sight = Sight::of(&rows, &[], Steps { start_ns: 0, step_ns: 100 });
+        let sight = Sight::of(&rows, &[], Steps { start_ns: 0, step_ns: 100, tick_ns: 100 });
         assert_eq!([sight.states(&rows[0]), sight.states(&rows[1])], ["mnmn", "nmnn"]);
     }
 

@@ -34,6 +34,7 @@ pub(super) async fn links(State(context): State<Context>, params: Params) -> Res
     let steps = steps_of(&context, &rows, window, count).await?;
     let (links, active) = (rows.len(), rows.iter().filter(|row| row.link.packets > 0).count());
     let peak = rows.iter().map(|row| row.link.burst.max_bps_100us).max();
+    let covered = covered_ns(&rows, window, steps.tick_ns);
     let sight = Sight::of(&rows, &findings, steps);
     let mut rows: Vec<Row> = rows
         .into_iter()
@@ -48,6 +49,7 @@ pub(super) async fn links(State(context): State<Context>, params: Params) -> Res
         "step_ns": steps.step_ns,
         "links": links,
         "active": active,
+        "covered_ns": covered,
         "max_bps_100us": peak,
         "total": rows.len(),
         "offset": params.whole("offset"),
@@ -55,11 +57,26 @@ pub(super) async fn links(State(context): State<Context>, params: Params) -> Res
     })))
 }
 
+/// Length of the window without what lies before the first packet in its first tick and behind the last packet in its last one: a
+/// capture does not begin and end on whole ticks, and its mean rates are over its own time.
+fn covered_ns(rows: &[LinkRow], window: Window, tick_ns: u64) -> u64 {
+    let active = || rows.iter().filter(|row| row.link.packets > 0);
+    let first =
+        active().map(|row| row.link.first_ns).min().filter(|first| first.saturating_sub(window.from_ns) < tick_ns);
+    let last = active().map(|row| row.link.last_ns).max().filter(|last| window.to_ns.saturating_sub(*last) < tick_ns);
+    let (from, to) = (first.unwrap_or(window.from_ns), last.unwrap_or(window.to_ns));
+    to.min(window.to_ns).saturating_sub(from.max(window.from_ns)).max(1)
+}
+
 /// Rows of one answer share their axis, and one link's series says which it is.
 async fn steps_of(context: &Context, rows: &[LinkRow], window: Window, count: u32) -> Result<Steps, ApiError> {
     let Some(first) = rows.first() else { return Ok(Steps::default()) };
     let series = within(context.store.series(&first.link.id, window, count)).await?;
-    Ok(series.map_or(Steps::default(), |series| Steps { start_ns: series.start_ns, step_ns: series.step_ns }))
+    Ok(series.map_or(Steps::default(), |series| Steps {
+        start_ns: series.start_ns,
+        step_ns: series.step_ns,
+        tick_ns: series.tick_ns,
+    }))
 }
 
 fn found(link: &Link, search: Option<&str>) -> bool {

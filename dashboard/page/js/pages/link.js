@@ -23,13 +23,13 @@ export async function load({ id, window, signal }) {
   const [series, links, flows, qps, findings] = await Promise.all([
     ask(`links/${encodeURIComponent(id)}/series`, { ...when, steps: STEPS }, signal), ask("links", { ...when, id, steps: STEPS, limit: 1 }, signal),
     ask("flows", { ...when, link: id, limit: ROWS }, signal), ask("qps", { ...when, link: id, limit: ROWS }, signal), ask("findings", { ...when, link: id, limit: 100 }, signal)]);
-  return { series, row: links.rows[0], flows, qps, findings };
+  return { series, row: links.rows[0], seconds: links.covered_ns / 1e9, flows, qps, findings };
 }
 
-export function draw(main, { series, row, flows, qps, findings }, context) {
+export function draw(main, { series, row, seconds, flows, qps, findings }) {
   const { link } = row;
   learnLinks([row]);
-  put(main, head(row, context),
+  put(main, head(row, seconds),
     panel(t("link.over_time"), t("chart.zoom_hint"), charts.element),
     h("div", { class: "halves" },
       panel(t("findings.title"), count(findings.total), findings.rows.length ? findings.rows.map(item) : h("p", { class: "empty" }, t("link.no_finding"))),
@@ -42,9 +42,8 @@ export function draw(main, { series, row, flows, qps, findings }, context) {
 
 const all = (path, link, data, key) => (data.total > data.rows.length ? h("a", { href: href(path, { link: link.id }) }, t(key, { n: count(data.total) })) : count(data.total));
 
-function head(row, { window }) {
+function head(row, seconds) {
   const { link } = row;
-  const seconds = Number(window.to - window.from) / 1e9;
   const at = big(link.burst.max_100us_at_ns);
   return h("section", { class: "panel" },
     h("p", { class: "small" }, h("a", { href: href("/links"), "data-up": "" }, `← ${t("nav.links")}`)),

@@ -27,7 +27,7 @@ export function draw(main, { links, findings }, context) {
     h("span", { class: "grow" }), modeSwitch(), h("button", { "data-key": "csv", onclick: () => save(context.window) }, "CSV"));
   const none = links.links === 0 ? t("links.none") : t("links.no_match", { q: get("q") });
   put(main, mainPanel(t("links.title"), t("links.active", { active: count(links.active), n: count(links.links) }), tools,
-    links.rows.length ? linkTable(links, findings.rows, context, { full: true, sort, order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(links, LIMIT)));
+    links.rows.length ? linkTable(links, findings.rows, { full: true, sort, order: get("order") || "desc" }) : h("p", { class: "empty" }, none), pages(links, LIMIT)));
 }
 
 async function save(window) {

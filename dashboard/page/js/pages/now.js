@@ -37,10 +37,10 @@ async function mix(when, signal) {
   return data;
 }
 
-export function draw(main, data, context) {
+export function draw(main, data) {
   learnLinks(data.links.rows);
   put(main, verdict(data.verdict), h("div", { class: "split" },
-    h("div", { class: "column" }, links(data, context), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings))));
+    h("div", { class: "column" }, links(data), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings))));
 }
 
 function verdict({ cards, blame, pays, jobs_known: jobs, links, links_active: active }) {
@@ -74,11 +74,11 @@ function cardOf(card) {
 
 const sampled = (numbers) => (numbers.sampled_one_in ? ` ${t("card.sampled", { n: count(numbers.sampled_one_in) })}` : null);
 
-function links({ links: data, findings }, context) {
+function links({ links: data, findings }) {
   const more = data.total > data.rows.length;
   const side = [t("links.active", { active: count(data.active), n: count(data.links) }), " ", modeSwitch()];
   return panel(t("links.title"), side,
-    data.rows.length ? linkTable(data, findings.rows, context, { sort: "worst", order: "desc" }) : h("p", { class: "empty" }, t("links.none")),
+    data.rows.length ? linkTable(data, findings.rows, { sort: "worst", order: "desc" }) : h("p", { class: "empty" }, t("links.none")),
     more ? h("p", { class: "pages dim" }, t("table.first", { shown: count(data.rows.length), n: count(data.total) }), " ", h("a", { href: href("/links") }, t("links.all"))) : null);
 }
 
