@@ -246,6 +246,23 @@ async fn prometheus_reads_the_metrics() {
     assert_eq!(names, text.lines().filter(|line| line.starts_with("# HELP ")).count());
 }
 
+/// docs/api.md names every address, and no metric that does not exist.
+#[tokio::test]
+async fn the_documentation_knows_what_there_is() {
+    let text = include_str!("../../docs/api.md");
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| !endpoint.path.contains("openapi")) {
+        assert!(text.contains(&format!("`{}`", endpoint.path)), "{} is not documented", endpoint.path);
+    }
+    let (_, metrics) = get(&served().await, "/metrics").await;
+    let named = text.split("fabricscope_").skip(1).map(|rest| {
+        let name: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+        format!("fabricscope_{name}")
+    });
+    for name in named {
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name} is no metric");
+    }
+}
+
 #[tokio::test]
 async fn nothing_inline_may_run_and_answers_are_small() {
     let router = served().await;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use analyzer::report::{Finding, Link, Quantiles, Severity};
+use analyzer::report::{Link, Quantiles, Report, Severity};
 
 use super::style::{Ink, Style, clean, shorten};
 use super::units;
@@ -17,31 +17,41 @@ const UNKNOWN: &str = "-";
 struct Row<'a> {
     link: &'a Link,
     worst: Option<Severity>,
+    /// Length of the capture.
+    span_ns: u64,
 }
 
 struct Column {
     title: &'static str,
-    cell: fn(&Link) -> String,
+    cell: fn(&Row<'_>) -> String,
 }
 
 /// After the name; in order of display and of importance.
 const COLUMNS: [Column; 10] = [
-    Column { title: "packets", cell: |l| units::count(l.packets) },
+    Column { title: "packets", cell: |r| units::count(r.link.packets) },
     Column { title: "mean", cell: mean_rate },
-    Column { title: "peak 100us", cell: |l| known_rate(l.burst.max_bps_100us) },
-    Column { title: "CE", cell: |l| if l.packets == 0 { UNKNOWN.to_owned() } else { ce_share(l) } },
-    Column { title: "retx", cell: |l| units::count(retransmitted(l)) },
-    Column { title: "NAK", cell: |l| l.roce.as_ref().map_or(UNKNOWN.to_owned(), |r| units::count(r.nak_sequence)) },
-    Column { title: "RTT p50", cell: |l| rtt(l, |q| q.p50) },
-    Column { title: "p99", cell: |l| rtt(l, |q| q.p99) },
-    Column { title: "silence", cell: |l| l.silent_ns_max.map_or(UNKNOWN.to_owned(), units::duration) },
-    Column { title: "paused", cell: paused },
+    Column { title: "peak 100us", cell: |r| known_rate(r.link.burst.max_bps_100us) },
+    Column { title: "CE", cell: |r| ce_share(r.link) },
+    Column { title: "retx", cell: |r| units::count(retransmitted(r.link)) },
+    Column { title: "NAK", cell: naks },
+    Column { title: "RTT p50", cell: |r| rtt(r.link, |q| q.p50) },
+    Column { title: "p99", cell: |r| rtt(r.link, |q| q.p99) },
+    Column { title: "silence", cell: |r| r.link.silent_ns_max.map_or(UNKNOWN.to_owned(), units::duration) },
+    Column { title: "paused", cell: |r| paused(r.link) },
 ];
 
-fn mean_rate(link: &Link) -> String {
-    let span_ns = link.last_ns.saturating_sub(link.first_ns);
+/// Over the whole capture: what a link carries on average, its silences included.
+fn mean_rate(row: &Row<'_>) -> String {
     // Over less than a millisecond a mean says nothing that the peak does not say better.
-    if span_ns < 1_000_000 { UNKNOWN.to_owned() } else { units::rate(link.bytes as f64 * 8e9 / span_ns as f64) }
+    if row.span_ns < 1_000_000 {
+        UNKNOWN.to_owned()
+    } else {
+        units::rate(row.link.bytes as f64 * 8e9 / row.span_ns as f64)
+    }
+}
+
+fn naks(row: &Row<'_>) -> String {
+    row.link.roce.as_ref().map_or(UNKNOWN.to_owned(), |roce| units::count(roce.nak_sequence))
 }
 
 fn known_rate(bps: u64) -> String {
@@ -49,6 +59,9 @@ fn known_rate(bps: u64) -> String {
 }
 
 fn ce_share(link: &Link) -> String {
+    if link.packets == 0 {
+        return UNKNOWN.to_owned();
+    }
     units::percent(link.ce_packets as f64 / link.packets as f64)
 }
 
@@ -67,12 +80,13 @@ fn paused(link: &Link) -> String {
 }
 
 /// Prints the table.
-pub fn table(links: &[Link], findings: &[Finding], style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn table(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let links = &report.links;
     if links.is_empty() {
         return writeln!(out, "No links: no frame could be read as a packet.");
     }
-    let rows = chosen(links, findings);
-    let cells: Vec<Vec<String>> = rows.iter().map(|r| COLUMNS.iter().map(|c| (c.cell)(r.link)).collect()).collect();
+    let rows = chosen(report);
+    let cells: Vec<Vec<String>> = rows.iter().map(|r| COLUMNS.iter().map(|c| (c.cell)(r)).collect()).collect();
     let widths = widths(&cells);
     let (columns, name_width) = fit(&widths, &rows, style.width);
     writeln!(out, "{}", style.paint(Ink::Strong, &title(columns, &widths, name_width)))?;
@@ -101,12 +115,14 @@ fn footer(links: &[Link], shown: usize, columns: usize, style: Style, out: &mut 
 }
 
 /// Links with the worst findings first, then the busiest.
-fn chosen<'a>(links: &'a [Link], findings: &[Finding]) -> Vec<Row<'a>> {
+fn chosen(report: &Report) -> Vec<Row<'_>> {
+    let (first_ns, last_ns) = (report.capture.first_ns.unwrap_or(0), report.capture.last_ns.unwrap_or(0));
+    let span_ns = last_ns.saturating_sub(first_ns);
     let worst = |link: &Link| {
-        let of_link = findings.iter().filter(|f| f.subject.link.as_ref() == Some(&link.id));
+        let of_link = report.findings.iter().filter(|f| f.subject.link.as_ref() == Some(&link.id));
         of_link.map(|f| f.severity).max().filter(|s| *s > Severity::Info)
     };
-    let mut rows: Vec<Row<'a>> = links.iter().map(|link| Row { link, worst: worst(link) }).collect();
+    let mut rows: Vec<Row<'_>> = report.links.iter().map(|link| Row { link, worst: worst(link), span_ns }).collect();
     rows.sort_by(|a, b| {
         b.worst.cmp(&a.worst).then(b.link.bytes.cmp(&a.link.bytes)).then_with(|| a.link.id.cmp(&b.link.id))
     });
@@ -146,7 +162,7 @@ fn title(columns: usize, widths: &[usize], name_width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use analyzer::report::Subject;
+    use analyzer::report::{Capture, Finding, Subject};
 
     fn link(name: &str, bytes: u64) -> Link {
         Link {
@@ -161,7 +177,9 @@ mod tests {
 
     fn printed(links: &[Link], findings: &[Finding], width: usize) -> String {
         let mut out = Vec::new();
-        table(links, findings, Style { colour: false, width }, &mut out).unwrap();
+        let capture = Capture { first_ns: Some(0), last_ns: Some(1_000_000_000), ..Capture::default() };
+        let report = Report { capture, links: links.to_vec(), findings: findings.to_vec(), ..Report::default() };
+        table(&report, Style { colour: false, width }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

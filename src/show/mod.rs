@@ -24,7 +24,7 @@ pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
     headline(report, style, out)?;
     captured(&report.capture, style, out)?;
     writeln!(out, "\n{}", style.paint(Ink::Strong, "LINKS"))?;
-    links::table(&report.links, &report.findings, style, out)?;
+    links::table(report, style, out)?;
     if !report.jobs.is_empty() {
         writeln!(out, "\n{}", style.paint(Ink::Strong, "JOBS"))?;
         jobs::table(&report.jobs, &pays(&report.findings), style, out)?;
