@@ -204,7 +204,7 @@ fn full(file: &Path) {
         pace: Pace::Max,
         live: false,
     };
-    let outlets = Outlets { live: None, keeper: None };
+    let outlets = Outlets::default();
     let report = run(source, &settings, outlets, &AtomicBool::new(false), &mut |_| {}).unwrap();
     assert!(report.capture.packets > 0);
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use analyzer::dpi::Signatures;
 use analyzer::fabric::FabricConfig;
@@ -10,16 +10,19 @@ use analyzer::report::Report;
 use analyzer::topology::{Plan, Topology};
 use analyzer::worker::{NatureWatch, WorkerConfig};
 use capture::Source;
+use capture::write::{Recent, RecentOptions};
 use dashboard::{Live, Mode, SensorInfo};
 use store::{Fullness, Retention, Store};
 
 use crate::args::{AnalysisArgs, Format, Pace};
 use crate::config::Config;
+use crate::evidence::{self, Evidence};
 use crate::failure::Failure;
 use crate::keep::Keeper;
 use crate::output::{print, report_text, warn, write_whole};
 use crate::pipeline::{Outlets, Settings, run};
 use crate::progress::Progress;
+use crate::recorder::{Recorder, WriteOptions};
 use crate::serve::open_store;
 use crate::show;
 use crate::web::Web;
@@ -42,6 +45,8 @@ pub struct Task {
     pub run: String,
     /// What happens when the store is slower.
     pub fullness: Fullness,
+    /// Where every frame is written, if anywhere.
+    pub write: Option<WriteOptions>,
 }
 
 /// Analyses to the end, tells the report, then serves for as long as the user wants.
@@ -51,9 +56,10 @@ pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) ->
     let settings = settings(args, config, &mut task)?;
     let web = Web::start()?;
     let mut behind = Behind::open(args, retention, &task, web)?;
-    begun(&behind.web);
     let mut progress = Progress::new(args.quiet);
-    let outlets = std::mem::take(&mut behind.outlets);
+    let mut outlets = std::mem::take(&mut behind.outlets);
+    write_down(args, &task, &settings, &mut outlets)?;
+    begun(&behind.web);
     let report = run(task.source, &settings, outlets, behind.web.stop(), &mut |inputs| progress.update(inputs));
     progress.finish();
     let report = report?;
@@ -61,6 +67,17 @@ pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) ->
     behind.end(args, task.mode)?;
     let bad = args.fail_on.is_some_and(|limit| report.findings.iter().any(|f| f.severity >= limit.into()));
     Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Frames to files that rotate, those around findings to a folder and to whoever looks at the dashboard.
+fn write_down(args: &AnalysisArgs, task: &Task, settings: &Settings, outlets: &mut Outlets) -> Result<(), Failure> {
+    let shelf = outlets.live.as_ref().map(|live| live.shelf().clone());
+    let folder = args.evidence.as_deref().map(evidence::folder).transpose()?;
+    let wanted = shelf.is_some() || folder.is_some();
+    let recent = wanted.then(|| Arc::new(Mutex::new(Recent::new(RecentOptions::default()))));
+    outlets.recorder = Recorder::new(task.write.as_ref(), recent.clone())?;
+    outlets.evidence = recent.map(|recent| Evidence::new(recent, shelf, folder, settings.plan.clone()));
+    Ok(())
 }
 
 /// Store and dashboard.
@@ -86,7 +103,7 @@ impl Behind {
         if let (Some(url), false) = (&url, args.quiet) {
             warn(format!("dashboard on {url}"));
         }
-        Ok(Self { web, store: Some(store), outlets: Outlets { live, keeper: Some(keeper) }, url })
+        Ok(Self { web, store: Some(store), outlets: Outlets { live, keeper: Some(keeper), ..Outlets::default() }, url })
     }
 
     fn end(mut self, args: &AnalysisArgs, mode: Mode) -> Result<(), Failure> {

@@ -72,6 +72,9 @@ pub struct AnalysisArgs {
     /// Open the dashboard, on this address, and keep it open when the input has ended.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS)]
     pub serve: Option<String>,
+    /// Write the frames around each finding to this folder, as pcapng with comments.
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
     /// Thresholds and what else can be configured, TOML (docs/findings.md lists them).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -118,6 +121,18 @@ pub struct RunArgs {
     /// Look at no more than this of each frame, in bytes; 0 is all of it.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub snaplen: u32,
+    /// Write every frame to files in this folder, which rotate.
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+    /// End a file at this size: 256M, 4G.
+    #[arg(long, value_name = "SIZE", default_value = "256M", requires = "write")]
+    pub write_size: Size,
+    /// End a file after this much of the frames' time.
+    #[arg(long, value_name = "TIME", default_value = "10m", requires = "write")]
+    pub write_time: Time,
+    /// Room for all files; the oldest are removed.
+    #[arg(long, value_name = "SIZE", default_value = "16G", requires = "write")]
+    pub write_budget: Size,
     /// Memory for frames that wait, per receive queue, in MiB.
     #[arg(long, value_name = "MiB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub ring: u32,
@@ -152,8 +167,8 @@ pub struct DemoArgs {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Interfaces to look at.
-    #[arg(value_name = "IF", required = true)]
+    /// Interfaces to look at; without any, all that are not this machine's own loop.
+    #[arg(value_name = "IF")]
     pub interfaces: Vec<String>,
 }
 
@@ -272,6 +287,28 @@ impl FromStr for Time {
     }
 }
 
+/// A number of bytes as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let shift = match text.get(digits.len()..).unwrap_or_default() {
+            "" => 0,
+            "K" | "KiB" => 10,
+            "M" | "MiB" => 20,
+            "G" | "GiB" => 30,
+            "T" | "TiB" => 40,
+            other => return Err(format!("no unit `{other}`: K, M, G, T")),
+        };
+        let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size such as 256M or 16G"))?;
+        number.checked_mul(1 << shift).filter(|n| *n > 0).map(Self).ok_or_else(|| format!("`{text}` is out of range"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +326,15 @@ mod tests {
         assert_eq!("250ms".parse(), Ok(Time(Duration::from_millis(250))));
         for wrong in ["", "s", "-1s", "3 weeks", "nan", "1e99d"] {
             assert!(wrong.parse::<Time>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!("256M".parse(), Ok(Size(256 << 20)));
+        assert_eq!("16GiB".parse(), Ok(Size(16 << 30)));
+        for wrong in ["", "0", "M", "-1G", "1.5G", "3X", "99999999999T"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }
     }
 

@@ -44,5 +44,6 @@ pub(crate) fn task(name: &str, pace: Pace, duration_ns: Option<u64>) -> Result<T
         sources: vec![format!("sim:{name}")],
         run: format!("sim-{name}-{:x}", now.as_nanos()),
         fullness: Fullness::Block,
+        write: None,
     })
 }

@@ -1,10 +1,10 @@
 //! `fabricscope doctor`: what this machine can do as a sensor.
 
-use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use capture::live::{Facts, Trial, probe};
+use capture::live::{Advice, Facts, Machine, Trial, probe};
 
 use crate::args::DoctorArgs;
 use crate::failure::Failure;
@@ -15,8 +15,8 @@ use crate::show::units;
 /// Runs the command: status 0 when every interface can be captured from.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let mut works = true;
-    print(|out| machine(out))?;
-    for interface in &args.interfaces {
+    print(|out| machine(&Machine::read(), out))?;
+    for interface in &interfaces(args)? {
         let (facts, trials) =
             probe(interface).map_err(|why| Failure::new("cannot look at the interface", why, "ip link lists them"))?;
         works &= trials.iter().any(|t| t.refused.is_none() && t.objection.is_none());
@@ -24,36 +24,39 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
             writeln!(out)?;
             describe(&facts, out)?;
             modes(&trials, out)?;
-            mend(&facts, out)
+            mend(&facts.advice(), out)
         })?;
     }
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn machine(out: &mut dyn Write) -> io::Result<()> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    writeln!(out, "kernel      {}", clean(&read("/proc/sys/kernel/osrelease")))?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    writeln!(out, "processors  {cores}")?;
-    let meminfo = read("/proc/meminfo");
-    let field = |name: &str| meminfo.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default().trim().to_owned();
-    writeln!(out, "memory      {}, huge pages free {}", field("MemTotal:"), field("HugePages_Free:"))?;
-    let effective = read("/proc/self/status");
-    let bits = effective.lines().find_map(|l| l.strip_prefix("CapEff:")).unwrap_or_default().trim().to_owned();
-    let bits = u64::from_str_radix(&bits, 16).unwrap_or(0);
-    let missing: Vec<&str> = [(12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"), (39, "CAP_BPF")]
-        .iter()
-        .filter(|(b, _)| bits >> b & 1 == 0)
-        .map(|(_, n)| *n)
-        .collect();
-    match missing.as_slice() {
-        [] => writeln!(out, "rights      all that AF_XDP needs"),
-        some => writeln!(
-            out,
-            "rights      missing {}: run as root, or setcap cap_net_raw,cap_net_admin,cap_bpf+ep on the program",
-            some.join(", ")
-        ),
+fn interfaces(args: &DoctorArgs) -> Result<Vec<String>, Failure> {
+    if !args.interfaces.is_empty() {
+        return Ok(args.interfaces.clone());
     }
+    let folder = Path::new("/sys/class/net");
+    let entries = std::fs::read_dir(folder).map_err(|why| Failure::file("list the interfaces in", folder, &why))?;
+    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name != "lo");
+    names.sort();
+    Ok(names)
+}
+
+fn machine(machine: &Machine, out: &mut dyn Write) -> io::Result<()> {
+    let known = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let pages = machine.huge_pages.map(|(free, all)| format!("{free} of {all} free"));
+    let locked = machine.locked_memory_bytes.map_or("no limit".to_owned(), units::bytes);
+    writeln!(out, "kernel      {}", clean(&known(machine.kernel.clone())))?;
+    writeln!(out, "processors  {cores}")?;
+    writeln!(out, "huge pages  {}", known(pages))?;
+    writeln!(out, "locked      {locked} of memory at most")?;
+    writeln!(out, "clock       TAI is {} s ahead of the wall clock", machine.tai_ahead_s)?;
+    match machine.missing.as_slice() {
+        [] => writeln!(out, "rights      all that AF_XDP needs"),
+        some => writeln!(out, "rights      missing {}", some.join(", ")),
+    }?;
+    mend(&machine.advice(), out)
 }
 
 fn describe(facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
@@ -85,49 +88,17 @@ fn modes(trials: &[Trial], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Commands that mend what hurts a mirror port.
-fn mend(facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
-    let name = clean(&facts.interface);
-    let mut advice = Vec::new();
-    if facts.takes_tags == Some(true) {
-        advice.push((
-            format!("ethtool -K {name} rxvlan off"),
-            "VLAN tags are taken out of frames: an RSPAN tag would be lost to AF_XDP",
-        ));
-    }
-    if facts.joins_in_software == Some(true) {
-        advice.push((
-            format!("ethtool -K {name} gro off"),
-            "received segments are joined: packets and their times are no longer those of the wire",
-        ));
-    }
-    if facts.joins_in_device == Some(true) {
-        advice.push((format!("ethtool -K {name} lro off"), "the device joins segments"));
-    }
-    if facts.mtu < 9000 {
-        advice.push((
-            format!("ip link set {name} mtu 9216"),
-            "RoCE with 4,096 bytes of payload is 4,170 bytes long, 4,232 in ERSPAN III",
-        ));
-    }
-    if let Some((_, most)) = facts.ring.filter(|(used, most)| used < most) {
-        advice.push((format!("ethtool -G {name} rx {most}"), "a longer ring rides out bursts"));
-    }
-    if !facts.running {
-        advice.push((format!("ip link set {name} up"), "it is down or has no carrier"));
-    }
-    if facts.has_addresses {
-        advice.push((
-            format!("ip addr flush dev {name}"),
-            "the host itself uses the interface: a mirror port should be nobody's",
-        ));
-    }
+/// What hurts, and the commands that mend it.
+fn mend(advice: &[Advice], out: &mut dyn Write) -> io::Result<()> {
     if advice.is_empty() {
         return writeln!(out, "  nothing to mend");
     }
     writeln!(out, "  to mend")?;
-    for (command, why) in advice {
-        writeln!(out, "    {command:44} # {why}")?;
+    for Advice { found, command } in advice {
+        writeln!(out, "    {}", clean(found))?;
+        if let Some(command) = command {
+            writeln!(out, "      {}", clean(command))?;
+        }
     }
     Ok(())
 }

@@ -19,12 +19,17 @@ pub fn report_text(report: &Report) -> Result<String, Failure> {
 
 /// Writes beside `path`, then renames: a reader sees the old file or the whole new one.
 pub fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// As [`write_whole`], for what is no text.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // Pipes and devices (/dev/stdout) cannot be replaced; they are written to.
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        return fs::write(path, text).map_err(|why| Failure::file("write", path, &why));
+        return fs::write(path, bytes).map_err(|why| Failure::file("write", path, &why));
     }
     let beside = beside(path);
-    let done = write_synced(&beside, text).and_then(|()| fs::rename(&beside, path));
+    let done = write_synced(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     done.map_err(|why| {
         // The write has failed already; that the remains stay too changes nothing for the user.
         let _ = fs::remove_file(&beside);
@@ -38,9 +43,9 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_synced(path: &Path, text: &str) -> io::Result<()> {
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()
 }
 

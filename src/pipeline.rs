@@ -3,35 +3,28 @@
 //! The calling thread reads and measures; one fabric thread merges ticks, judges, publishes and stores. Between them is a
 //! bounded channel: in a replay a full channel holds up reading, so nothing is lost and the same frames give the same report.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use analyzer::fabric::{Fabric, FabricConfig};
-use analyzer::report::{File, Report};
-use analyzer::tick::Tick;
+use analyzer::fabric::FabricConfig;
+use analyzer::report::{File, LiveInput, Report};
 use analyzer::topology::Plan;
-use analyzer::worker::{NatureWatch, TapNature, Worker, WorkerConfig};
-use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
-use dashboard::{Live, TickNumbers};
+use analyzer::worker::{NatureWatch, WorkerConfig};
+use capture::{Input, LiveState, Source};
+use dashboard::Live;
 
 use crate::args::Pace;
+use crate::evidence::Evidence;
 use crate::failure::Failure;
+use crate::judge::Judge;
 use crate::keep::Keeper;
-use crate::pace::Pacer;
+use crate::reader::{Around, read};
+use crate::recorder::Recorder;
 
 /// Ticks that may wait for the fabric thread.
 const TICKS_WAITING: usize = 64;
-/// Sleep of a reader that finds nothing.
-const IDLE: Duration = Duration::from_micros(200);
-/// Frames may be this late, from the port to the reader, before time passes without them.
-const LATE: Duration = Duration::from_millis(10);
-/// Shortest wall time between two published reports: a report of a large fabric costs milliseconds.
-const REPORT_EVERY: Duration = Duration::from_millis(250);
-/// Shortest wall time between two looks at how far reading is.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Where results go beside the final report.
 #[derive(Default)]
@@ -40,6 +33,10 @@ pub struct Outlets {
     pub live: Option<Live>,
     /// The store.
     pub keeper: Option<Keeper>,
+    /// Where frames are written down.
+    pub recorder: Option<Recorder>,
+    /// What keeps the frames around findings.
+    pub evidence: Option<Evidence>,
 }
 
 /// How to analyse.
@@ -67,14 +64,17 @@ pub fn run(
     progress: &mut dyn FnMut(&[Input]),
 ) -> Result<Report, Failure> {
     let (sender, receiver) = sync_channel(TICKS_WAITING);
-    let (fabric, inputs) = thread::scope(|scope| {
-        let judge = scope.spawn(|| judge(receiver, settings.fabric.clone(), outlets));
-        read(source.as_mut(), settings, &sender, stop, progress);
+    let inputs = Mutex::new(Vec::new());
+    let Outlets { live, keeper, recorder, evidence } = outlets;
+    let judge = Judge::new(settings, live.clone(), keeper, evidence, &inputs);
+    let fabric = thread::scope(|scope| {
+        let judge = scope.spawn(|| judge.run(receiver));
+        read(source.as_mut(), Around { settings, ticks: &sender, stop, recorder, inputs: &inputs }, progress);
         drop(sender);
-        (judge.join(), source.inputs())
+        judge.join()
     });
-    let (fabric, live) = fabric.map_err(|_| defect("the fabric thread ended early"))?;
-    let report = fabric.report(files(&inputs));
+    let fabric = fabric.map_err(|_| defect("the fabric thread ended early"))?;
+    let report = fabric.report(files(&source.inputs()));
     if let Some(live) = &live {
         live.set_report(Arc::new(report.clone()));
         live.set_ended();
@@ -86,151 +86,8 @@ fn defect(what: &str) -> Failure {
     Failure::new("the analysis stopped", what, "this is a defect of fabricscope: please report it with the input")
 }
 
-fn read(
-    source: &mut dyn Source,
-    settings: &Settings,
-    ticks: &SyncSender<Tick>,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(&[Input]),
-) {
-    let worker = Worker::new(settings.worker.clone(), settings.plan.clone());
-    let hand_over = HandOver { ticks, live: settings.live, waiting: None };
-    let mut reader = Reader { worker, settings, hand_over, pacer: Pacer::new(settings.pace), stop, newest: None };
-    let mut looked = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        match source.step(&mut reader) {
-            Step::More => {}
-            Step::Idle => reader.idle(),
-            Step::End => break,
-        }
-        if looked.elapsed() >= PROGRESS_EVERY {
-            looked = Instant::now();
-            progress(&source.inputs());
-        }
-    }
-    let Reader { mut worker, mut hand_over, .. } = reader;
-    worker.finish(&mut |tick| hand_over.give(tick));
-    hand_over.finish();
-}
-
-/// Ticks on their way to the fabric thread. That thread is gone only when it failed, which is told when it is joined:
-/// what can't be sent then is of no use to anybody.
-struct HandOver<'a> {
-    ticks: &'a SyncSender<Tick>,
-    live: bool,
-    /// Live: ticks merged into one while the channel was full.
-    waiting: Option<Tick>,
-}
-
-impl HandOver<'_> {
-    fn give(&mut self, tick: Tick) {
-        if !self.live {
-            let _ = self.ticks.send(tick);
-            return;
-        }
-        let tick = match self.waiting.take() {
-            Some(mut earlier) => {
-                earlier.merge(tick);
-                earlier
-            }
-            None => tick,
-        };
-        if let Err(TrySendError::Full(tick)) = self.ticks.try_send(tick) {
-            self.waiting = Some(tick);
-        }
-    }
-
-    fn finish(self) {
-        if let Some(tick) = self.waiting {
-            let _ = self.ticks.send(tick);
-        }
-    }
-}
-
-struct Reader<'a> {
-    worker: Worker,
-    settings: &'a Settings,
-    hand_over: HandOver<'a>,
-    pacer: Pacer,
-    stop: &'a AtomicBool,
-    /// Live: packet time of the newest frame, and when it came.
-    newest: Option<(u64, Instant)>,
-}
-
-impl Reader<'_> {
-    /// Nothing to read just now. Live, packet time goes on by the wall from the newest frame on, a little behind it for frames
-    /// still on their way; so it does not matter whose clock stamped them, nor that the wall's may step.
-    fn idle(&mut self) {
-        let newest = self.newest.filter(|_| self.settings.live);
-        if let Some((at_ns, came)) = newest {
-            let passed_ns = u64::try_from(came.elapsed().saturating_sub(LATE).as_nanos()).unwrap_or(u64::MAX);
-            let Self { worker, hand_over, .. } = self;
-            worker.advance(at_ns.saturating_add(passed_ns), &mut |tick| hand_over.give(tick));
-        }
-        thread::sleep(IDLE);
-    }
-}
-
-impl Sink for Reader<'_> {
-    fn interface(&mut self, interface: &Interface) {
-        let nature = nature(&self.settings.plan, &self.settings.natures, &interface.source);
-        self.worker.add_interface(interface, nature);
-    }
-
-    fn frames(&mut self, batch: &[Frame<'_>]) {
-        let Self { worker, hand_over, pacer, stop, .. } = self;
-        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| hand_over.give(tick)));
-        if let (true, Some(last)) = (self.settings.live, batch.last()) {
-            let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
-            self.newest = Some((newest_ns, Instant::now()));
-        }
-    }
-
-    fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
-        self.worker.dropped(interface, at_ns, count);
-    }
-}
-
-/// What the topology says of a tap's envelope; where it says nothing, what its first frames do.
-fn nature(plan: &Plan, seen: &NatureWatch, source: &str) -> TapNature {
-    match plan.tap_format(source) {
-        Some((rspan, _)) => TapNature { rspan, ..TapNature::default() },
-        None => seen.nature(source),
-    }
-}
-
-/// Until no more ticks come: absorbs them, publishes, keeps.
-fn judge(ticks: Receiver<Tick>, config: FabricConfig, outlets: Outlets) -> (Fabric, Option<Live>) {
-    let Outlets { live, mut keeper } = outlets;
-    let mut fabric = Fabric::new(config);
-    let mut published: Option<Instant> = None;
-    let mut sequence = 0;
-    let mut last = Tick::default();
-    for tick in ticks {
-        let findings = fabric.absorb(&tick);
-        if let Some(live) = &live {
-            live.set_tick(TickNumbers::of(sequence, &tick, fabric.links()));
-            if published.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-                published = Some(Instant::now());
-                live.set_report(Arc::new(fabric.report(Vec::new())));
-            }
-        }
-        last = Tick { start_ns: tick.end_ns, end_ns: tick.end_ns, ..Tick::default() };
-        if let Some(keeper) = &mut keeper {
-            keeper.keep(sequence, tick, fabric.links(), findings);
-        }
-        sequence += 1;
-    }
-    let findings = fabric.finish();
-    if let Some(mut keeper) = keeper {
-        keeper.keep(sequence, last, fabric.links(), findings);
-        keeper.finish();
-    }
-    (fabric, live)
-}
-
 /// Inputs as the report lists them.
-fn files(inputs: &[Input]) -> Vec<File> {
+pub(crate) fn files(inputs: &[Input]) -> Vec<File> {
     inputs.iter().map(file).collect()
 }
 
@@ -247,5 +104,29 @@ fn file(input: &Input) -> File {
         first_ns: input.first_ns,
         last_ns: input.last_ns,
         damage,
+        live: input.live.as_ref().map(|live| live_input(input, live)),
+    }
+}
+
+fn live_input(input: &Input, live: &capture::Live) -> LiveInput {
+    let state = match live.state {
+        LiveState::Up => "up",
+        LiveState::Down => "down",
+        LiveState::Gone => "gone",
+    };
+    LiveInput {
+        mode: live.mode.clone(),
+        refused: live.refused.iter().map(|r| format!("{}: {}", r.mode, r.reason)).collect(),
+        queue: live.queue,
+        state: state.to_owned(),
+        outages: live.outages,
+        filtered: input.filtered,
+        lost_in_ring: live.lost_in_ring,
+        lost_without_buffer: live.lost_without_buffer,
+        lost_in_kernel: live.lost_in_kernel,
+        lost_by_interface: live.lost_by_interface,
+        clock_steps: live.clock_steps,
+        last_error: live.last_error.clone(),
+        notes: live.notes.clone(),
     }
 }

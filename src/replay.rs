@@ -32,6 +32,7 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         sources: paths.iter().map(|p| p.display().to_string()).collect(),
         run: run_name(&paths, &args.analysis)?,
         fullness: Fullness::Block,
+        write: None,
     };
     conduct(&args.analysis, task, |_| ())
 }

@@ -14,6 +14,7 @@ use crate::analysis::{Task, conduct};
 use crate::args::{CaptureMode, Pace, RunArgs};
 use crate::failure::Failure;
 use crate::output::warn;
+use crate::recorder::WriteOptions;
 use crate::several::Several;
 
 /// Most bytes of the spool that a store outage is survived with.
@@ -39,12 +40,25 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         sources: args.interfaces.clone(),
         run: format!("{:x}", started.as_nanos()),
         fullness: Fullness::Spool { dir: spool_dir(args), max_bytes: SPOOL_BYTES },
+        write: write_options(args),
     };
-    let duration = args.duration;
+    let (duration, quiet, interfaces) = (args.duration, args.analysis.quiet, args.interfaces.join(", "));
     conduct(&args.analysis, task, |web| {
+        if !quiet {
+            warn(format!("capturing from {interfaces}"));
+        }
         if let Some(time) = duration {
             web.stop_after(time.0);
         }
+    })
+}
+
+fn write_options(args: &RunArgs) -> Option<WriteOptions> {
+    args.write.clone().map(|folder| WriteOptions {
+        folder,
+        file_bytes: args.write_size.0,
+        file_ns: u64::try_from(args.write_time.0.as_nanos()).unwrap_or(u64::MAX),
+        budget_bytes: args.write_budget.0,
     })
 }
 

@@ -39,6 +39,12 @@ impl Source for Several {
         }
     }
 
+    fn close(&mut self, sink: &mut dyn Sink) {
+        for (at, source) in self.sources.iter_mut().enumerate() {
+            source.close(&mut Numbered { sink, base: at as u16 * INTERFACES_EACH });
+        }
+    }
+
     fn inputs(&self) -> Vec<Input> {
         self.sources.iter().flat_map(|s| s.inputs()).collect()
     }

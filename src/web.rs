@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use dashboard::{Live, SensorInfo};
 use store::Store;
@@ -15,6 +16,9 @@ use crate::failure::Failure;
 
 /// Threads that wait for sockets; the work behind them is the store's.
 const THREADS: usize = 2;
+
+/// Signals that come so soon after the first are part of it; a later one is impatience.
+const SAME_STOP: Duration = Duration::from_millis(300);
 
 /// A runtime that knows when the user wants an end.
 pub struct Web {
@@ -41,9 +45,11 @@ impl Web {
             .map_err(|why: std::io::Error| Failure::new("cannot listen for signals", why, ""))?;
         runtime.spawn(async move {
             let (mut interrupt, mut terminate) = signals;
-            for impatient in [false, true] {
+            let mut asked: Option<Instant> = None;
+            loop {
                 tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-                if impatient {
+                // One stop may come as two signals: to the process, and to its group.
+                if asked.get_or_insert_with(Instant::now).elapsed() > SAME_STOP {
                     std::process::exit(130);
                 }
                 flag.store(true, Ordering::Relaxed);
@@ -64,7 +70,7 @@ impl Web {
     }
 
     /// As if the user wanted an end after this time.
-    pub fn stop_after(&self, time: std::time::Duration) {
+    pub fn stop_after(&self, time: Duration) {
         let (flag, tell) = (self.stop.clone(), self.tell.clone());
         self.runtime.spawn(async move {
             tokio::time::sleep(time).await;

@@ -3,9 +3,11 @@
 mod names;
 mod publish;
 mod totals;
+mod witness;
 
 pub use names::{l4, mirror, mirror_kind, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
+pub use witness::Witness;
 
 use crate::detect::{DetectConfig, Engine};
 use crate::jobs::{Jobs, JobsConfig};

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 
 mod job;
+mod live;
 
 use serde::{Deserialize, Serialize};
 
 pub use job::{Collective, Job, Parallelism, Step, StepTime, Straggler};
+pub use live::LiveInput;
 
 /// What runs over a queue pair, named by connection management, port or payload: `nvme-rdma`, `nfs-rdma`, ...
 pub type Service = &'static str;
@@ -92,6 +94,9 @@ pub struct File {
     /// Damage met: where, what was expected, what was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
+    /// How it is captured, where it is an interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveInput>,
 }
 
 /// One mirror feed: a file or interface, and the mirror's identity in it.

@@ -6,6 +6,7 @@
 mod api;
 mod live;
 mod page;
+mod shelf;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use api::ENDPOINTS;
 pub use live::{Live, TickNumbers};
+pub use shelf::Shelf;
 
 /// How frames reach this sensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

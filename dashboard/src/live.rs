@@ -9,6 +9,8 @@ use analyzer::tick::{LinkInfo, Tick};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::shelf::Shelf;
+
 /// Most links named in one tick's numbers: the busiest. Keeps the stream's size independent of the fabric's.
 const LINKS_MAX: usize = 64;
 
@@ -17,6 +19,7 @@ const LINKS_MAX: usize = 64;
 pub struct Live {
     report: Arc<watch::Sender<Option<Arc<Report>>>>,
     tick: Arc<watch::Sender<Option<Arc<TickNumbers>>>>,
+    shelf: Shelf,
 }
 
 /// One tick in numbers, as the stream sends them.
@@ -68,7 +71,11 @@ fn as_text<S: serde::Serializer>(ns: &u64, to: S) -> Result<S::Ok, S::Error> {
 impl Live {
     /// Nothing published yet.
     pub fn new() -> Self {
-        Self { report: Arc::new(watch::Sender::new(None)), tick: Arc::new(watch::Sender::new(None)) }
+        Self {
+            report: Arc::new(watch::Sender::new(None)),
+            tick: Arc::new(watch::Sender::new(None)),
+            shelf: Shelf::default(),
+        }
     }
 
     /// Publishes a report; `/api/v1/report` answers it from now on.
@@ -94,6 +101,11 @@ impl Live {
     /// The newest report.
     pub fn report(&self) -> Option<Arc<Report>> {
         self.report.borrow().clone()
+    }
+
+    /// Where the frames around findings are put.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// Numbers of the newest tick.

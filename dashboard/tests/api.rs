@@ -28,6 +28,7 @@ async fn served() -> Router {
     let last = made.facts.last().unwrap();
     live.set_tick(TickNumbers::of(last.sequence, &last.tick, &last.links));
     live.set_report(Arc::new(made.report.clone()));
+    live.shelf().put("rtt_inflation-1", b"frames".to_vec());
     dashboard::router(store, Some(live), SensorInfo { sensor: "bench".into(), ..SensorInfo::default() })
 }
 

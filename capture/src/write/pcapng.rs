@@ -40,12 +40,23 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of the output.
     pub fn new(out: W, application: &str) -> io::Result<Self> {
+        Self::about(out, application, "")
+    }
+
+    /// Begins a file with a comment on all of it, unless that is empty.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn about(out: W, application: &str, comment: &str) -> io::Result<Self> {
         let mut writer = Self { out, block: Vec::with_capacity(16 * 1024), interfaces: Vec::new(), written: 0 };
         writer.begin(SECTION);
         writer.word(BYTE_ORDER);
         writer.word(1);
         // The section's length is not known.
         writer.double(u64::MAX);
+        if !comment.is_empty() {
+            writer.option(COMMENT, comment.as_bytes());
+        }
         writer.option(SHB_USERAPPL, application.as_bytes());
         writer.end(true)?;
         Ok(writer)

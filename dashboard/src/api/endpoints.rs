@@ -230,6 +230,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
         params: &[FROM, TO],
     },
     Endpoint {
+        path: "/api/v1/findings/{id}/pcapng",
+        about: "The frames around one finding's start, cut after their headers, with comments that Wireshark shows.",
+        media: super::evidence::MEDIA,
+        params: &[],
+    },
+    Endpoint {
         path: "/api/v1/jobs",
         about: "Training jobs recognised by the running analysis.",
         media: "application/json",

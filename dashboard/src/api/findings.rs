@@ -77,6 +77,7 @@ pub(super) async fn finding(
         "finding": with_texts(finding)?,
         "causes": with_texts(&causes(finding, &rows))?,
         "consequences": with_texts(&consequences)?,
+        "pcapng": context.live.as_ref().is_some_and(|live| live.shelf().get(&id).is_some()),
     })))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use analyzer::report::{Capture, Finding, Link, Report};
+use analyzer::report::{Capture, File, Finding, Link, LiveInput, Report};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -34,6 +34,7 @@ pub(super) async fn metrics(State(context): State<Context>, _: Params) -> Result
     text.gauge("streams_open", "Live streams open.", &[(&[], open)]);
     if let Some(report) = &report {
         capture(&mut text, &report.capture);
+        interfaces(&mut text, &report.capture.files);
         findings(&mut text, &report.findings);
         links(&mut text, report);
     }
@@ -99,6 +100,70 @@ fn capture(text: &mut Text, capture: &Capture) {
         "Frames lost by the mirror or the capture, by tap.",
         &samples(&taps(|tap| tap.lost)),
     );
+}
+
+/// One queue of an interface that is captured from.
+struct Queue<'a> {
+    path: &'a str,
+    queue: String,
+    live: &'a LiveInput,
+}
+
+impl Queue<'_> {
+    fn labels(&self) -> [(&str, &str); 2] {
+        [("interface", self.path), ("queue", &self.queue)]
+    }
+}
+
+type Figure = (&'static str, fn(&LiveInput) -> u64);
+
+/// Where frames are lost on the way to the analysis.
+const LOSSES: [Figure; 4] = [
+    ("ring", |live| live.lost_in_ring),
+    ("buffer", |live| live.lost_without_buffer),
+    ("kernel", |live| live.lost_in_kernel),
+    ("interface", |live| live.lost_by_interface),
+];
+
+/// How interfaces are captured from, and what was lost on the way, by where.
+fn interfaces(text: &mut Text, files: &[File]) {
+    let queue = |live: &LiveInput| live.queue.map_or_else(String::new, |queue| queue.to_string());
+    let queues: Vec<Queue<'_>> = files
+        .iter()
+        .filter_map(|f| f.live.as_ref().map(|live| Queue { path: &f.path, queue: queue(live), live }))
+        .collect();
+    if queues.is_empty() {
+        return;
+    }
+    modes(text, &queues);
+    let of = |value: fn(&LiveInput) -> u64| -> Vec<_> {
+        queues.iter().map(|q| (q.labels(), value(q.live) as f64)).collect()
+    };
+    let up = of(|live| u64::from(live.state == "up"));
+    text.gauge("capture_up", "1 while the interface can receive.", &samples(&up));
+    text.counter("capture_outages_total", "Times the interface went down or away.", &samples(&of(|l| l.outages)));
+    text.counter("capture_filtered_total", "Frames the filter left out.", &samples(&of(|l| l.filtered)));
+    text.counter("capture_clock_steps_total", "Times the clock was set back.", &samples(&of(|l| l.clock_steps)));
+}
+
+fn modes(text: &mut Text, queues: &[Queue<'_>]) {
+    let with = |q: &'_ Queue<'_>, value: &'_ str| (q.path.to_owned(), q.queue.clone(), value.to_owned());
+    let taken: Vec<_> = queues.iter().map(|q| (with(q, &q.live.mode), 1.0)).collect();
+    labelled(text, ["capture_mode", "gauge", "The mode of capture taken, by interface."], "mode", &taken);
+    let lost: Vec<_> =
+        queues.iter().flat_map(|q| LOSSES.map(|(place, n)| (with(q, place), n(q.live) as f64))).collect();
+    let family = ["capture_lost_total", "counter", "Frames lost on the way to the analysis, by where."];
+    labelled(text, family, "where", &lost);
+}
+
+fn labelled(text: &mut Text, [name, kind, help]: [&str; 3], third: &str, of: &[((String, String, String), f64)]) {
+    let labels: Vec<_> = of
+        .iter()
+        .map(|((path, queue, value), n)| {
+            ([("interface", path.as_str()), ("queue", queue.as_str()), (third, value.as_str())], *n)
+        })
+        .collect();
+    text.family(name, kind, help, &samples(&labels));
 }
 
 fn samples<'a, const N: usize>(of: &'a [([(&'a str, &'a str); N], f64)]) -> Vec<Sample<'a>> {

@@ -3,6 +3,7 @@
 mod cells;
 mod endpoints;
 mod error;
+mod evidence;
 mod findings;
 mod jobs;
 mod json;
@@ -103,6 +104,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/api/v1/qps", get(lists::qps))
         .route("/api/v1/findings", get(findings::findings))
         .route("/api/v1/findings/{id}", get(findings::finding))
+        .route("/api/v1/findings/{id}/pcapng", get(evidence::pcapng))
         .route("/api/v1/jobs", get(jobs::jobs))
         .route("/api/v1/kinds", get(registry::kinds))
         .route("/api/v1/verdict", get(verdict::verdict))

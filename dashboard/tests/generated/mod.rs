@@ -289,6 +289,7 @@ fn report(fabric: &Fabric) -> Report {
         first_ns: Some(START_NS),
         last_ns: Some(START_NS + TICKS * TICK_NS),
         damage: damage.iter().map(|text| (*text).to_owned()).collect(),
+        live: None,
     };
     let damage = "leaf1.pcap at byte 5,120,344: a record of 9,001,223 bytes, longer than the snapshot length 256; skipped to the next";
     let mut report = fabric.report(vec![file("leaf0.pcap", &[]), file("leaf1.pcap", &[damage])]);

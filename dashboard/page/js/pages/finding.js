@@ -27,11 +27,11 @@ export async function load({ id, window, signal }) {
   return { ...told, series, row: links.rows[0] };
 }
 
-export function draw(main, { finding, causes, consequences, series, row, kind }, context) {
+export function draw(main, { finding, causes, consequences, series, row, kind, pcapng }, context) {
   if (row) learnLinks([row]);
   const name = row && row.link.name;
   const chart = series && row;
-  put(main, head(finding, name, context),
+  put(main, head(finding, name, context, pcapng),
     causes.length || consequences.length ? chain(finding, causes, consequences, name) : null,
     chart ? panel(t("finding.chart"), t("chart.zoom_hint"), charts.element) : null,
     h("div", { class: "halves" }, numbers(finding), h("div", { class: "column" }, packets(finding), involved(finding), caveats(finding))),
@@ -41,7 +41,7 @@ export function draw(main, { finding, causes, consequences, series, row, kind },
   return charts.show(series, linkPanels(series, row.link, panelsFor(finding)), { shade, states: row.states, label: t("chart.label", { name }) });
 }
 
-function head(finding, name, { window }) {
+function head(finding, name, { window }, pcapng) {
   const since = big(finding.since_ns);
   const until = big(finding.until_ns);
   const around = () => {
@@ -65,6 +65,7 @@ function head(finding, name, { window }) {
       ...(finding.jobs || []).map((job) => [t("finding.cost", { job: job.job }), duration(job.cost_ns_per_step)]),
     ]),
     h("div", { class: "tools" }, h("button", { "data-key": "around", onclick: around }, t("finding.zoom")),
+      pcapng ? h("a", { class: "button", href: `/api/v1/findings/${encodeURIComponent(finding.id)}/pcapng`, download: "", title: t("finding.pcapng.why") }, t("finding.pcapng")) : null,
       copyButton(t("copy.text"), () => asText(finding, name), "copy-text"), copyButton(t("copy.json"), () => JSON.stringify(finding, null, 2), "copy-json")));
 }
 

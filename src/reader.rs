@@ -1,0 +1,224 @@
+//! The thread that reads: frames from the source through the worker, ticks to the fabric thread.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use analyzer::tick::Tick;
+use analyzer::topology::Plan;
+use analyzer::worker::{NatureWatch, TapNature, Worker};
+use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
+
+use crate::first_look::FirstLook;
+use crate::pace::Pacer;
+use crate::pipeline::Settings;
+use crate::recorder::Recorder;
+
+/// Sleep of a reader that finds nothing.
+const IDLE: Duration = Duration::from_micros(200);
+/// Frames may be this late, from the port to the reader, before time passes without them.
+const LATE: Duration = Duration::from_millis(10);
+/// Shortest wall time between two looks at how far reading is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// What the reader shares with the rest of the process.
+pub struct Around<'a> {
+    /// How to analyse.
+    pub settings: &'a Settings,
+    /// To the fabric thread.
+    pub ticks: &'a SyncSender<Tick>,
+    /// Set when it should end.
+    pub stop: &'a AtomicBool,
+    /// Where frames are written down, if they are.
+    pub recorder: Option<Recorder>,
+    /// How the inputs fare, for the reports of a live run.
+    pub inputs: &'a Mutex<Vec<Input>>,
+}
+
+/// Reads to the end of the source, or until it should stop; what a live source still holds then is read as well.
+pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMut(&[Input])) {
+    let Around { settings, ticks, stop, recorder, inputs } = around;
+    let mut reader = Reader {
+        worker: Worker::new(settings.worker.clone(), settings.plan.clone()),
+        plan: &settings.plan,
+        natures: &settings.natures,
+        live: settings.live,
+        look: settings.live.then(FirstLook::default),
+        learnt: NatureWatch::default(),
+        hand_over: HandOver { ticks, live: settings.live, waiting: None },
+        pacer: Pacer::new(settings.pace),
+        stop,
+        newest: None,
+        recorder,
+    };
+    let mut looked = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        match source.step(&mut reader) {
+            Step::More => {}
+            Step::Idle => reader.idle(),
+            Step::End => break,
+        }
+        if looked.elapsed() >= PROGRESS_EVERY {
+            looked = Instant::now();
+            progress(&tell(source, inputs));
+        }
+    }
+    source.close(&mut reader);
+    tell(source, inputs);
+    reader.finish();
+}
+
+fn tell(source: &dyn Source, inputs: &Mutex<Vec<Input>>) -> Vec<Input> {
+    let now = source.inputs();
+    if let Ok(mut told) = inputs.lock() {
+        told.clone_from(&now);
+    }
+    now
+}
+
+/// Ticks on their way to the fabric thread. That thread is gone only when it failed, which is told when it is joined:
+/// what can't be sent then is of no use to anybody.
+struct HandOver<'a> {
+    ticks: &'a SyncSender<Tick>,
+    live: bool,
+    /// Live: ticks merged into one while the channel was full.
+    waiting: Option<Tick>,
+}
+
+impl HandOver<'_> {
+    fn give(&mut self, tick: Tick) {
+        if !self.live {
+            let _ = self.ticks.send(tick);
+            return;
+        }
+        let tick = match self.waiting.take() {
+            Some(mut earlier) => {
+                earlier.merge(tick);
+                earlier
+            }
+            None => tick,
+        };
+        if let Err(TrySendError::Full(tick)) = self.ticks.try_send(tick) {
+            self.waiting = Some(tick);
+        }
+    }
+
+    fn finish(self) {
+        if let Some(tick) = self.waiting {
+            let _ = self.ticks.send(tick);
+        }
+    }
+}
+
+struct Reader<'a> {
+    worker: Worker,
+    plan: &'a Plan,
+    natures: &'a NatureWatch,
+    live: bool,
+    /// Live: the first frames, until they have said what their taps are.
+    look: Option<FirstLook>,
+    learnt: NatureWatch,
+    hand_over: HandOver<'a>,
+    pacer: Pacer,
+    stop: &'a AtomicBool,
+    /// Live: packet time of the newest frame, and when it came.
+    newest: Option<(u64, Instant)>,
+    recorder: Option<Recorder>,
+}
+
+impl Reader<'_> {
+    /// Nothing to read just now. Live, packet time goes on by the wall from the newest frame on, a little behind it for frames
+    /// still on their way; so it does not matter whose clock stamped them, nor that the wall's may step.
+    fn idle(&mut self) {
+        if self.look.as_ref().is_some_and(FirstLook::is_over) {
+            self.end_look();
+        }
+        if let (true, None, Some((at_ns, came))) = (self.live, &self.look, self.newest) {
+            let passed_ns = u64::try_from(came.elapsed().saturating_sub(LATE).as_nanos()).unwrap_or(u64::MAX);
+            let Self { worker, hand_over, .. } = self;
+            worker.advance(at_ns.saturating_add(passed_ns), &mut |tick| hand_over.give(tick));
+        }
+        thread::sleep(IDLE);
+    }
+
+    /// The first frames have said what their taps are: they are analysed now.
+    fn end_look(&mut self) {
+        let Some(look) = self.look.take() else { return };
+        for (interface, nature) in look.interfaces() {
+            self.worker.add_interface(interface, self.nature_or(&interface.source, nature));
+        }
+        look.losses().iter().for_each(|&(interface, at_ns, count)| self.worker.dropped(interface, at_ns, count));
+        self.analyse(&look.batch());
+        self.learnt = look.into_natures();
+    }
+
+    /// What the topology says of a tap's envelope; where it says nothing, what its first frames do.
+    fn nature_or(&self, source: &str, seen: TapNature) -> TapNature {
+        match self.plan.tap_format(source) {
+            Some((rspan, _)) => TapNature { rspan, ..TapNature::default() },
+            None => seen,
+        }
+    }
+
+    fn analyse(&mut self, batch: &[Frame<'_>]) {
+        let Self { worker, hand_over, pacer, stop, .. } = self;
+        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| hand_over.give(tick)));
+        if let (true, Some(last)) = (self.live, batch.last()) {
+            let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
+            self.newest = Some((newest_ns, Instant::now()));
+        }
+    }
+
+    fn finish(mut self) {
+        self.end_look();
+        let Self { mut worker, mut hand_over, recorder, .. } = self;
+        worker.finish(&mut |tick| hand_over.give(tick));
+        hand_over.finish();
+        if let Some(recorder) = recorder {
+            recorder.finish();
+        }
+    }
+}
+
+impl Sink for Reader<'_> {
+    fn interface(&mut self, interface: &Interface) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.interface(interface);
+        }
+        match &mut self.look {
+            Some(look) => look.interface(interface),
+            None => {
+                let watch = if self.live { &self.learnt } else { self.natures };
+                let nature = self.nature_or(&interface.source, watch.nature(&interface.source));
+                self.worker.add_interface(interface, nature);
+            }
+        }
+    }
+
+    fn frames(&mut self, batch: &[Frame<'_>]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.frames(batch);
+        }
+        match &mut self.look {
+            Some(look) => {
+                look.frames(batch);
+                if look.is_over() {
+                    self.end_look();
+                }
+            }
+            None => self.analyse(batch),
+        }
+    }
+
+    fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.dropped(interface, at_ns, count);
+        }
+        match &mut self.look {
+            Some(look) => look.dropped(interface, at_ns, count),
+            None => self.worker.dropped(interface, at_ns, count),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What was sent is what was analysed and each kind of loss, to the frame; interfaces go and come back; ends are clean.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::namespace::{Run, Sender, cable, fixture, frames_of, in_namespace, ip};
+
+fn number(input: &Value, name: &str) -> u64 {
+    input["live"][name].as_u64().unwrap()
+}
+
+const LOSSES: [&str; 4] = ["lost_in_ring", "lost_without_buffer", "lost_in_kernel", "lost_by_interface"];
+
+#[test]
+fn under_overload_analysed_and_lost_are_what_was_sent() {
+    in_namespace(|| {
+        for mode in ["xdp", "packet", "pcap"] {
+            cable("tx0", "rx0");
+            let frame = frames_of(&fixture("c01_loss_after_tap")).swap_remove(20).1;
+            let mut run = Run::start(&["-i", "rx0", "--mode", mode, "--ring", "1"]);
+            // Nothing is read while it stands still: the ring runs over.
+            run.signal(libc::SIGSTOP);
+            std::thread::sleep(Duration::from_millis(20));
+            let sender = Sender::new("tx0");
+            let sent = 20_000;
+            (0..sent).for_each(|_| sender.send(&frame));
+            run.signal(libc::SIGCONT);
+            std::thread::sleep(Duration::from_millis(300));
+            (0..500).for_each(|_| sender.send(&frame));
+            let report = run.stop();
+            ip("link delete tx0");
+            let input = &report["capture"]["files"][0];
+            let lost: u64 = LOSSES.iter().map(|kind| number(input, kind)).sum();
+            let analysed = report["capture"]["packets"].as_u64().unwrap();
+            assert!(lost > 1_000, "{mode}: nothing was lost: {input}");
+            assert_eq!(analysed + lost, sent + 500, "{mode}: {input}");
+            assert_eq!(report["capture"]["mirror"]["lost"], lost, "{mode}: the detectors know of every loss");
+            let kinds: Vec<&str> =
+                report["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
+            assert!(kinds.contains(&"mirror_loss"), "{mode}: {kinds:?}");
+            assert!(!kinds.contains(&"fabric_loss"), "{mode}: a blind sensor blames the fabric: {kinds:?}");
+        }
+    });
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_counted() {
+    in_namespace(|| {
+        cable("tx0", "rx0");
+        let frames = frames_of(&fixture("d05_background_tcp"));
+        let mut run = Run::start(&["-i", "rx0", "--mode", "packet", "--filter", "udp", "--snaplen", "96"]);
+        Sender::new("tx0").replay(&frames);
+        let report = run.stop();
+        let input = &report["capture"]["files"][0];
+        let analysed = report["capture"]["packets"].as_u64().unwrap();
+        assert!(analysed > 0 && number(input, "filtered") > 0, "{input}");
+        assert_eq!(analysed + number(input, "filtered"), frames.len() as u64);
+        assert!(report["capture"]["captured_bytes"].as_u64().unwrap() <= analysed * 96);
+    });
+}
+
+#[test]
+fn an_interface_is_removed_and_restored() {
+    in_namespace(|| {
+        for mode in ["xdp", "packet"] {
+            cable("tx0", "rx0");
+            let frames = frames_of(&fixture("c06_duplicate"));
+            let mut run = Run::start(&["-i", "rx0", "--mode", mode]);
+            Sender::new("tx0").replay(&frames);
+            std::thread::sleep(Duration::from_millis(100));
+            ip("link delete tx0");
+            std::thread::sleep(Duration::from_millis(400));
+            cable("tx0", "rx0");
+            // It is looked for twice a second.
+            std::thread::sleep(Duration::from_millis(1_200));
+            Sender::new("tx0").replay(&frames);
+            std::thread::sleep(Duration::from_millis(200));
+            let report = run.stop();
+            ip("link delete tx0");
+            let input = &report["capture"]["files"][0];
+            assert_eq!(report["capture"]["packets"], 2 * frames.len(), "{mode}: {input}");
+            assert_eq!((number(input, "outages"), &input["live"]["state"]), (1, &Value::from("up")), "{mode}: {input}");
+        }
+    });
+}
+
+#[test]
+fn a_killed_run_leaves_no_program_on_the_interface() {
+    in_namespace(|| {
+        cable("tx0", "rx0");
+        let has_program = || {
+            let told = Command::new("ip").args(["-d", "link", "show", "rx0"]).output().unwrap();
+            String::from_utf8_lossy(&told.stdout).contains("xdp")
+        };
+        let mut run = Run::start(&["-i", "rx0", "--mode", "xdp"]);
+        assert!(has_program());
+        run.signal(libc::SIGKILL);
+        run.wait();
+        let gone = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            !has_program()
+        });
+        assert!(gone, "the program is still attached");
+    });
+}
+
+#[test]
+fn captures_are_written_within_their_budget() {
+    in_namespace(|| {
+        cable("tx0", "rx0");
+        let folder = tempfile::tempdir().unwrap();
+        let write = folder.path().join("w");
+        let options = ["--write", write.to_str().unwrap(), "--write-size", "64K", "--write-budget", "256K"];
+        let mut run = Run::start(&[&["-i", "rx0", "--mode", "packet"], &options[..]].concat());
+        let sender = Sender::new("tx0");
+        let frame = vec![0x42; 1_500];
+        for _ in 0..40 {
+            (0..25).for_each(|_| sender.send(&frame));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let report = run.stop();
+        assert_eq!(report["capture"]["packets"], 1_000);
+        let files: Vec<_> = fs::read_dir(&write).unwrap().map(|e| e.unwrap()).collect();
+        let bytes: u64 = files.iter().map(|f| f.metadata().unwrap().len()).sum();
+        assert!((150_000..=256 << 10).contains(&bytes) && files.len() >= 3, "{bytes} bytes in {} files", files.len());
+        assert!(files.iter().all(|f| f.file_name().to_string_lossy().ends_with(".pcapng")), "{files:?}");
+    });
+}
