@@ -1,6 +1,6 @@
 //! What a replay and a live run have in common: settings, store and dashboard behind the analysis, the report told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -9,20 +9,23 @@ use analyzer::fabric::FabricConfig;
 use analyzer::report::Report;
 use analyzer::topology::{Plan, Topology};
 use analyzer::worker::{NatureWatch, WorkerConfig};
-use capture::Source;
 use capture::write::{Recent, RecentOptions};
+use capture::{Input, Source};
 use dashboard::{Live, Mode, SensorInfo};
 use store::{Fullness, Retention, Store};
 
 use crate::args::{AnalysisArgs, Format, Pace};
 use crate::config::Config;
+use crate::confine::confine;
 use crate::evidence::{self, Evidence};
 use crate::failure::Failure;
 use crate::keep::Keeper;
+use crate::notify::Notify;
 use crate::output::{print, report_text, warn, write_whole};
 use crate::pipeline::{Outlets, Settings, run};
 use crate::progress::Progress;
 use crate::recorder::{Recorder, WriteOptions};
+use crate::reload::{Configured, Reload};
 use crate::serve::open_store;
 use crate::show;
 use crate::web::Web;
@@ -47,6 +50,8 @@ pub struct Task {
     pub fullness: Fullness,
     /// Where every frame is written, if anywhere.
     pub write: Option<WriteOptions>,
+    /// Folders that are written to, where everything else is given up before the first frame; absent: nothing is.
+    pub confined: Option<Vec<PathBuf>>,
 }
 
 /// Analyses to the end, tells the report, then serves for as long as the user wants.
@@ -54,13 +59,26 @@ pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) ->
     let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
     let retention = config.retention;
     let settings = settings(args, config, &mut task)?;
+    if let Some(folders) = &task.confined {
+        confine(folders, args.quiet);
+    }
     let web = Web::start()?;
     let mut behind = Behind::open(args, retention, &task, web)?;
     let mut progress = Progress::new(args.quiet);
     let mut outlets = std::mem::take(&mut behind.outlets);
     write_down(args, &task, &settings, &mut outlets)?;
+    if task.mode == Mode::Live {
+        outlets.reload = Some(reload(args, &task, &behind.web)?);
+    }
+    let mut notify = Notify::from_environment();
+    notify.ready(&format!("reading {}", task.sources.join(", ")));
     begun(&behind.web);
-    let report = run(task.source, &settings, outlets, behind.web.stop(), &mut |inputs| progress.update(inputs));
+    let mut tell_progress = |inputs: &[Input]| {
+        progress.update(inputs);
+        notify.alive();
+    };
+    let report = run(task.source, &settings, outlets, behind.web.stop(), &mut tell_progress);
+    notify.stopping();
     progress.finish();
     let report = report?;
     tell(args, &report)?;
@@ -163,8 +181,30 @@ fn read_signatures(path: &Path) -> Result<Signatures, Failure> {
     })
 }
 
+/// What SIGHUP does.
+fn reload(args: &AnalysisArgs, task: &Task, web: &Web) -> Result<Reload, Failure> {
+    let (args, sources) = (args.clone(), task.sources.clone());
+    let read = move || {
+        let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
+        configured(&args, config, &sources, None)
+    };
+    Ok(Reload::new(web.reload()?, Box::new(read)))
+}
+
 fn settings(args: &AnalysisArgs, config: Config, task: &mut Task) -> Result<Settings, Failure> {
-    let topology = args.topology.as_deref().map(read_topology).transpose()?.or(task.topology.take());
+    let Configured { plan, worker, fabric } = configured(args, config, &task.sources, task.topology.take())?;
+    let (natures, live) = (std::mem::take(&mut task.natures), task.mode == Mode::Live);
+    Ok(Settings { plan, natures, fabric, worker, pace: task.pace, live })
+}
+
+/// What the user's files and the command line say; `known` is the source's own topology.
+fn configured(
+    args: &AnalysisArgs,
+    config: Config,
+    sources: &[String],
+    known: Option<Topology>,
+) -> Result<Configured, Failure> {
+    let topology = args.topology.as_deref().map(read_topology).transpose()?.or(known);
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
     let mut worker = WorkerConfig::default();
     if let Some(path) = &args.signatures {
@@ -173,9 +213,16 @@ fn settings(args: &AnalysisArgs, config: Config, task: &mut Task) -> Result<Sett
     if !plan.rdma_ports().is_empty() {
         worker.rdma_ports = plan.rdma_ports().to_vec();
     }
-    let fabric = FabricConfig { findings: config.findings, ..FabricConfig::default() };
-    let (natures, live) = (std::mem::take(&mut task.natures), task.mode == Mode::Live);
-    Ok(Settings { plan: Arc::new(plan), natures, fabric, worker, pace: task.pace, live })
+    let sampled_one_in = args.sampling.filter(|n| *n > 1).or_else(|| sampled(&plan, sources));
+    let fabric = FabricConfig { findings: config.findings, sampled_one_in, ..FabricConfig::default() };
+    Ok(Configured { plan: Arc::new(plan), worker, fabric })
+}
+
+/// One frame in how many the taps copy, where the topology says that any of them samples: the most of them.
+fn sampled(plan: &Plan, sources: &[String]) -> Option<u64> {
+    let name = |source: &str| Path::new(source).file_name().map(|n| n.to_string_lossy().into_owned());
+    let each = sources.iter().filter_map(|source| plan.tap_format(&name(source)?)?.1);
+    each.max().filter(|n| *n > 1)
 }
 
 /// The report to where the user wants it.

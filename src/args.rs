@@ -60,6 +60,9 @@ pub struct AnalysisArgs {
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
+    /// The mirrors copy one frame in so many: sequence logic is off, counts are of the sample.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub sampling: Option<u64>,
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "OUT.json")]
     pub report: Option<PathBuf>,
@@ -133,6 +136,9 @@ pub struct RunArgs {
     /// Room for all files; the oldest are removed.
     #[arg(long, value_name = "SIZE", default_value = "16G", requires = "write")]
     pub write_budget: Size,
+    /// Keep all privileges and the right to write anywhere, instead of giving up what capturing does not need.
+    #[arg(long)]
+    pub keep_privileges: bool,
     /// Memory for frames that wait, per receive queue, in MiB.
     #[arg(long, value_name = "MiB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub ring: u32,

@@ -45,5 +45,6 @@ pub(crate) fn task(name: &str, pace: Pace, duration_ns: Option<u64>) -> Result<T
         run: format!("sim-{name}-{:x}", now.as_nanos()),
         fullness: Fullness::Block,
         write: None,
+        confined: None,
     })
 }

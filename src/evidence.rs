@@ -49,6 +49,11 @@ impl Evidence {
         Self { recent, shelf, folder, plan, seen: BTreeSet::new(), waiting: BTreeMap::new(), failed: 0 }
     }
 
+    /// What is known of the fabric from now on.
+    pub fn plan(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// Keeps the frames around findings that are new. At the end all that wait have their turn.
     pub fn keep(&mut self, findings: &[Finding], links: &[LinkInfo], last: bool) {
         for finding in findings {

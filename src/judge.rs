@@ -8,11 +8,13 @@ use analyzer::fabric::Fabric;
 use analyzer::report::Finding;
 use analyzer::tick::Tick;
 use capture::Input;
+use capture::live::rights;
 use dashboard::{Live, TickNumbers};
 
 use crate::evidence::Evidence;
 use crate::keep::Keeper;
 use crate::pipeline::{Settings, files};
+use crate::reload::Configured;
 
 /// Shortest wall time between two published reports. Live, a tick is seen with the next report: at most this later.
 const REPORT_EVERY: Duration = Duration::from_millis(80);
@@ -29,6 +31,15 @@ pub struct Judge<'a> {
     published: Option<Instant>,
     cost: Duration,
     sequence: u64,
+    until_ns: u64,
+}
+
+/// To the fabric thread.
+pub enum Message {
+    /// A stretch of time.
+    Tick(Box<Tick>),
+    /// From here on all is judged anew.
+    Anew(Box<Configured>),
 }
 
 impl<'a> Judge<'a> {
@@ -41,26 +52,46 @@ impl<'a> Judge<'a> {
         inputs: &'a Mutex<Vec<Input>>,
     ) -> Self {
         let fabric = Fabric::new(settings.fabric.clone());
-        Self { fabric, live, keeper, evidence, inputs, published: None, cost: Duration::ZERO, sequence: 0 }
+        Self { fabric, live, keeper, evidence, inputs, published: None, cost: Duration::ZERO, sequence: 0, until_ns: 0 }
     }
 
     /// Until no more ticks come.
-    pub fn run(mut self, ticks: Receiver<Tick>) -> Fabric {
-        let mut last = Tick::default();
-        for tick in ticks {
-            last = Tick { start_ns: tick.end_ns, end_ns: tick.end_ns, ..Tick::default() };
-            self.tick(tick);
+    pub fn run(mut self, messages: Receiver<Message>) -> Fabric {
+        rights::give_up();
+        for message in messages {
+            match message {
+                Message::Tick(tick) => self.tick(*tick),
+                Message::Anew(configured) => self.anew(*configured),
+            }
         }
-        let findings = self.fabric.finish();
-        self.witness(&findings, true);
-        if let Some(mut keeper) = self.keeper {
-            keeper.keep(self.sequence, last, self.fabric.links(), findings);
+        self.end();
+        if let Some(keeper) = self.keeper {
             keeper.finish();
         }
         self.fabric
     }
 
+    /// Closes what has ended, and keeps that.
+    fn end(&mut self) {
+        let findings = self.fabric.finish();
+        self.witness(&findings, true);
+        if let Some(keeper) = &mut self.keeper {
+            let nothing = Tick { start_ns: self.until_ns, end_ns: self.until_ns, ..Tick::default() };
+            keeper.keep(self.sequence, nothing, self.fabric.links(), findings);
+            self.sequence += 1;
+        }
+    }
+
+    fn anew(&mut self, configured: Configured) {
+        self.end();
+        self.fabric = Fabric::new(configured.fabric);
+        if let Some(evidence) = &mut self.evidence {
+            evidence.plan(configured.plan);
+        }
+    }
+
     fn tick(&mut self, tick: Tick) {
+        self.until_ns = tick.end_ns;
         let findings = self.fabric.absorb(&tick);
         self.witness(&findings, false);
         self.publish(&tick);

@@ -22,6 +22,7 @@ use crate::judge::Judge;
 use crate::keep::Keeper;
 use crate::reader::{Around, read};
 use crate::recorder::Recorder;
+use crate::reload::Reload;
 
 /// Ticks that may wait for the fabric thread.
 const TICKS_WAITING: usize = 64;
@@ -37,6 +38,8 @@ pub struct Outlets {
     pub recorder: Option<Recorder>,
     /// What keeps the frames around findings.
     pub evidence: Option<Evidence>,
+    /// Reads the user's files again when asked to.
+    pub reload: Option<Reload>,
 }
 
 /// How to analyse.
@@ -65,11 +68,11 @@ pub fn run(
 ) -> Result<Report, Failure> {
     let (sender, receiver) = sync_channel(TICKS_WAITING);
     let inputs = Mutex::new(Vec::new());
-    let Outlets { live, keeper, recorder, evidence } = outlets;
+    let Outlets { live, keeper, recorder, evidence, reload } = outlets;
     let judge = Judge::new(settings, live.clone(), keeper, evidence, &inputs);
     let fabric = thread::scope(|scope| {
         let judge = scope.spawn(|| judge.run(receiver));
-        read(source.as_mut(), Around { settings, ticks: &sender, stop, recorder, inputs: &inputs }, progress);
+        read(source.as_mut(), Around { settings, ticks: &sender, stop, recorder, reload, inputs: &inputs }, progress);
         drop(sender);
         judge.join()
     });

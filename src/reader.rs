@@ -1,8 +1,8 @@
 //! The thread that reads: frames from the source through the worker, ticks to the fabric thread.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,11 @@ use analyzer::worker::{NatureWatch, TapNature, Worker};
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
 
 use crate::first_look::FirstLook;
+use crate::judge::Message;
 use crate::pace::Pacer;
 use crate::pipeline::Settings;
 use crate::recorder::Recorder;
+use crate::reload::{Configured, Reload};
 
 /// Sleep of a reader that finds nothing.
 const IDLE: Duration = Duration::from_micros(200);
@@ -28,21 +30,24 @@ pub struct Around<'a> {
     /// How to analyse.
     pub settings: &'a Settings,
     /// To the fabric thread.
-    pub ticks: &'a SyncSender<Tick>,
+    pub ticks: &'a SyncSender<Message>,
     /// Set when it should end.
     pub stop: &'a AtomicBool,
     /// Where frames are written down, if they are.
     pub recorder: Option<Recorder>,
+    /// Reads the user's files again when asked to.
+    pub reload: Option<Reload>,
     /// How the inputs fare, for the reports of a live run.
     pub inputs: &'a Mutex<Vec<Input>>,
 }
 
 /// Reads to the end of the source, or until it should stop; what a live source still holds then is read as well.
 pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMut(&[Input])) {
-    let Around { settings, ticks, stop, recorder, inputs } = around;
+    let Around { settings, ticks, stop, recorder, reload, inputs } = around;
     let mut reader = Reader {
         worker: Worker::new(settings.worker.clone(), settings.plan.clone()),
-        plan: &settings.plan,
+        plan: settings.plan.clone(),
+        interfaces: Vec::new(),
         natures: &settings.natures,
         live: settings.live,
         look: settings.live.then(FirstLook::default),
@@ -63,6 +68,9 @@ pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMu
         if looked.elapsed() >= PROGRESS_EVERY {
             looked = Instant::now();
             progress(&tell(source, inputs));
+            if let Some(configured) = reload.as_ref().and_then(Reload::now) {
+                reader.begin_anew(configured);
+            }
         }
     }
     source.close(&mut reader);
@@ -81,7 +89,7 @@ fn tell(source: &dyn Source, inputs: &Mutex<Vec<Input>>) -> Vec<Input> {
 /// Ticks on their way to the fabric thread. That thread is gone only when it failed, which is told when it is joined:
 /// what can't be sent then is of no use to anybody.
 struct HandOver<'a> {
-    ticks: &'a SyncSender<Tick>,
+    ticks: &'a SyncSender<Message>,
     live: bool,
     /// Live: ticks merged into one while the channel was full.
     waiting: Option<Tick>,
@@ -90,7 +98,7 @@ struct HandOver<'a> {
 impl HandOver<'_> {
     fn give(&mut self, tick: Tick) {
         if !self.live {
-            let _ = self.ticks.send(tick);
+            let _ = self.ticks.send(Message::Tick(Box::new(tick)));
             return;
         }
         let tick = match self.waiting.take() {
@@ -100,21 +108,29 @@ impl HandOver<'_> {
             }
             None => tick,
         };
-        if let Err(TrySendError::Full(tick)) = self.ticks.try_send(tick) {
-            self.waiting = Some(tick);
+        if let Err(TrySendError::Full(Message::Tick(tick))) = self.ticks.try_send(Message::Tick(Box::new(tick))) {
+            self.waiting = Some(*tick);
         }
     }
 
-    fn finish(self) {
-        if let Some(tick) = self.waiting {
-            let _ = self.ticks.send(tick);
+    /// What waits goes, however long that takes.
+    fn finish(&mut self) {
+        if let Some(tick) = self.waiting.take() {
+            let _ = self.ticks.send(Message::Tick(Box::new(tick)));
         }
+    }
+
+    fn begin_anew(&mut self, configured: Configured) {
+        self.finish();
+        let _ = self.ticks.send(Message::Anew(Box::new(configured)));
     }
 }
 
 struct Reader<'a> {
     worker: Worker,
-    plan: &'a Plan,
+    plan: Arc<Plan>,
+    /// Those met so far.
+    interfaces: Vec<(Interface, TapNature)>,
     natures: &'a NatureWatch,
     live: bool,
     /// Live: the first frames, until they have said what their taps are.
@@ -146,12 +162,28 @@ impl Reader<'_> {
     /// The first frames have said what their taps are: they are analysed now.
     fn end_look(&mut self) {
         let Some(look) = self.look.take() else { return };
-        for (interface, nature) in look.interfaces() {
-            self.worker.add_interface(interface, self.nature_or(&interface.source, nature));
-        }
+        look.interfaces().for_each(|(interface, nature)| self.add_interface(interface, nature));
         look.losses().iter().for_each(|&(interface, at_ns, count)| self.worker.dropped(interface, at_ns, count));
         self.analyse(&look.batch());
         self.learnt = look.into_natures();
+    }
+
+    fn add_interface(&mut self, interface: &Interface, seen: TapNature) {
+        self.worker.add_interface(interface, self.nature_or(&interface.source, seen));
+        self.interfaces.push((interface.clone(), seen));
+    }
+
+    /// Over the same interfaces, with nothing known of before.
+    fn begin_anew(&mut self, configured: Configured) {
+        self.end_look();
+        let Self { worker, hand_over, .. } = self;
+        worker.finish(&mut |tick| hand_over.give(tick));
+        hand_over.begin_anew(configured.clone());
+        self.worker = Worker::new(configured.worker, configured.plan.clone());
+        self.plan = configured.plan;
+        for (interface, seen) in std::mem::take(&mut self.interfaces) {
+            self.add_interface(&interface, seen);
+        }
     }
 
     /// What the topology says of a tap's envelope; where it says nothing, what its first frames do.
@@ -191,8 +223,7 @@ impl Sink for Reader<'_> {
             Some(look) => look.interface(interface),
             None => {
                 let watch = if self.live { &self.learnt } else { self.natures };
-                let nature = self.nature_or(&interface.source, watch.nature(&interface.source));
-                self.worker.add_interface(interface, nature);
+                self.add_interface(interface, watch.nature(&interface.source));
             }
         }
     }

@@ -33,6 +33,7 @@ pub fn replay(args: &ReplayArgs) -> Result<ExitCode, Failure> {
         run: run_name(&paths, &args.analysis)?,
         fullness: Fullness::Block,
         write: None,
+        confined: None,
     };
     conduct(&args.analysis, task, |_| ())
 }

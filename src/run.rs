@@ -12,6 +12,7 @@ use store::Fullness;
 
 use crate::analysis::{Task, conduct};
 use crate::args::{CaptureMode, Pace, RunArgs};
+use crate::confine::folders;
 use crate::failure::Failure;
 use crate::output::warn;
 use crate::recorder::WriteOptions;
@@ -25,7 +26,7 @@ const NAP: Duration = Duration::from_micros(200);
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let sources = capture::live::open(&args.interfaces, &options(args))
-        .map_err(|why| Failure::new("cannot capture", why, "fabricscope doctor tells what this machine can do"))?;
+        .map_err(|why| Failure::new("cannot capture", why, to_do()))?;
     if !args.analysis.quiet {
         sources.iter().flat_map(|s| s.inputs()).for_each(|input| say_mode(&input));
     }
@@ -41,6 +42,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         run: format!("{:x}", started.as_nanos()),
         fullness: Fullness::Spool { dir: spool_dir(args), max_bytes: SPOOL_BYTES },
         write: write_options(args),
+        confined: (!args.keep_privileges).then(|| folders(&args.analysis, args.write.as_deref(), &spool_dir(args))),
     };
     let (duration, quiet, interfaces) = (args.duration, args.analysis.quiet, args.interfaces.join(", "));
     conduct(&args.analysis, task, |web| {
@@ -51,6 +53,17 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             web.stop_after(time.0);
         }
     })
+}
+
+/// Names what is missing, if that is what stands in the way.
+fn to_do() -> String {
+    match capture::live::Machine::read().missing.as_slice() {
+        [] => "fabricscope doctor tells what this machine can do".to_owned(),
+        missing => format!(
+            "this process lacks {}: run it as root, or once: setcap cap_net_raw,cap_net_admin,cap_bpf+ep fabricscope",
+            missing.join(", ")
+        ),
+    }
 }
 
 fn write_options(args: &RunArgs) -> Option<WriteOptions> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use capture::live::rights;
 use dashboard::{Live, SensorInfo};
 use store::Store;
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ pub struct Web {
     runtime: Runtime,
     end: watch::Receiver<bool>,
     stop: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
     tell: Arc<watch::Sender<bool>>,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -32,10 +34,12 @@ pub struct Web {
 impl Web {
     /// Starts it. From now on the first interrupt or termination signal sets [`Web::stop`]; a second one kills.
     pub fn start() -> Result<Self, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().map_err(
-                |why| Failure::new("cannot start the server's threads", why, "look at the limits (ulimit -a)"),
-            )?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .on_thread_start(rights::give_up)
+            .enable_all()
+            .build()
+            .map_err(|why| Failure::new("cannot start the server's threads", why, "look at the limits (ulimit -a)"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, end) = watch::channel(false);
         let tell = Arc::new(tell);
@@ -56,12 +60,26 @@ impl Web {
                 telling.send_replace(true);
             }
         });
-        Ok(Self { runtime, end, stop, tell, server: None })
+        Ok(Self { runtime, end, stop, reload: Arc::default(), tell, server: None })
     }
 
     /// For those who write to a store from a plain thread.
     pub fn handle(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
+    }
+
+    /// From now on SIGHUP sets this instead of ending the process.
+    pub fn reload(&self) -> Result<Arc<AtomicBool>, Failure> {
+        let _inside = self.runtime.enter();
+        let mut hangup =
+            signal(SignalKind::hangup()).map_err(|why| Failure::new("cannot listen for SIGHUP", why, ""))?;
+        let flag = self.reload.clone();
+        self.runtime.spawn(async move {
+            while hangup.recv().await.is_some() {
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+        Ok(self.reload.clone())
     }
 
     /// Set once the user wants an end.

@@ -7,3 +7,4 @@ mod equal;
 mod evidence;
 mod losses;
 mod namespace;
+mod service;

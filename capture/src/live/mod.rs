@@ -11,6 +11,7 @@ mod packet;
 mod pcap;
 mod port;
 mod receiver;
+pub mod rights;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,11 @@ pub struct LiveOptions {
     pub fan_out: u16,
     /// How long a source sleeps that finds nothing; zero leaves that to who asks.
     pub nap: Duration,
+}
+
+/// Microseconds of `CLOCK_MONOTONIC`, which service managers compare times by.
+pub fn monotonic_us() -> u64 {
+    sys::clock_ns(libc::CLOCK_MONOTONIC) / 1_000
 }
 
 impl Default for LiveOptions {

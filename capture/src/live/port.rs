@@ -8,6 +8,7 @@ use crate::frame::{Frame, Interface, InterfaceId};
 use crate::live::ladder::Refusal;
 use crate::live::netlink::{Link, Netlink};
 use crate::live::receiver::{Lost, Receiver};
+use crate::live::rights;
 use crate::live::sys;
 use crate::source::{Input, Live, LiveState, Sink, Source, Step};
 
@@ -152,7 +153,7 @@ impl Port {
         if index == 0 {
             return;
         }
-        match (self.reopen)() {
+        match rights::raised(&mut self.reopen) {
             Ok(receiver) => {
                 self.live.last_error = None;
                 self.receiver = Some(receiver);

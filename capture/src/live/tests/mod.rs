@@ -3,4 +3,5 @@
 
 mod modes;
 mod namespace;
+mod rights;
 mod trouble;
