@@ -16,12 +16,15 @@ pub enum Direction {
     Out,
 }
 
+/// Latest time of a frame, in the year 2262: sums with it cannot overflow, whatever a damaged file says.
+pub const LATEST_NS: u64 = i64::MAX as u64;
+
 /// One frame, lent: valid until the source is asked for the next batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     /// The captured bytes, from the link-layer header on.
     pub bytes: &'a [u8],
-    /// Nanoseconds since the Unix epoch.
+    /// Nanoseconds since the Unix epoch, at most [`LATEST_NS`].
     pub at_ns: u64,
     /// Length on the wire in bytes; more than `bytes.len()` when the capture cut the frame.
     pub wire_len: u32,

@@ -13,5 +13,5 @@ pub mod write;
 
 pub use error::OpenError;
 pub use file::{FileOptions, open};
-pub use frame::{Direction, Frame, Interface, InterfaceId, LinkType};
+pub use frame::{Direction, Frame, Interface, InterfaceId, LATEST_NS, LinkType};
 pub use source::{Damage, Input, Live, LiveState, Refusal, Sink, Source, Step};

@@ -15,6 +15,9 @@ use super::needless::{Needless, Weighed};
 struct Habit {
     packets: u64,
     idle: Latency,
+    /// Of `idle`: percentile 0.999 and count, worked out when gaps are added.
+    usual_ns: u64,
+    gaps: u64,
     moved: u64,
     timeouts: u64,
     /// Timeouts and flows count from here.
@@ -133,15 +136,16 @@ impl Silence {
         let habit = self.habits.get(&info.link)?;
         let (since_ns, now) = (view.map.last_ns(info.link), view.map.now_ns());
         let silence_ns = now.saturating_sub(since_ns);
-        let usual_ns = habit.idle.quantiles().map_or(0, |q| q.p999);
+        if silence_ns < self.min_ns {
+            return None;
+        }
+        let usual_ns = habit.usual_ns;
         let allowed_ns = self.min_ns.max((usual_ns as f64 * self.factor) as u64);
         let no_answer = info.host.is_some() && !info.to_host && habit.timeouts >= self.unanswered;
         let against_habit = habit.packets >= self.min_packets && silence_ns >= allowed_ns;
         // Without anything that waits, only a link with a settled rhythm is missed.
-        let missed =
-            habit.moved + habit.timeouts > 0 || habit.idle.quantiles().is_some_and(|q| q.count >= self.min_gaps);
-        let is =
-            silence_ns >= self.min_ns && (no_answer || against_habit && missed) && busy_beside(view, info, since_ns);
+        let missed = habit.moved + habit.timeouts > 0 || habit.gaps > 0 && habit.gaps >= self.min_gaps;
+        let is = (no_answer || against_habit && missed) && busy_beside(view, info, since_ns);
         let allowed_ns = if against_habit { allowed_ns } else { self.min_ns };
         // By missing answers alone, it is silent from the first request that got none.
         let since_ns = if against_habit { since_ns } else { since_ns.max(habit.asked_ns) };
@@ -181,7 +185,10 @@ impl Silence {
     fn learn(&mut self, link: &LinkTick) {
         let habit = self.habits.entry(LinkId(link.link)).or_default();
         habit.packets += link.packets;
-        habit.idle.merge(&link.idle);
+        if !link.idle.0.is_empty() {
+            habit.idle.merge(&link.idle);
+            (habit.usual_ns, habit.gaps) = habit.idle.quantiles().map_or((0, 0), |q| (q.p999, q.count));
+        }
     }
 }
 

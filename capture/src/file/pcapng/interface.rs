@@ -2,7 +2,7 @@
 
 use crate::file::format::{Described, Found, Order, SECOND_NS, Window};
 use crate::file::pcapng::options::{self, Choice};
-use crate::frame::{InterfaceId, LinkType};
+use crate::frame::{InterfaceId, LATEST_NS, LinkType};
 use crate::source::Damage;
 
 /// Most interfaces of one file, over all its sections; more are left out, their frames counted as damage.
@@ -40,7 +40,7 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Nanoseconds since the epoch of a time in this interface's ticks; what lies beyond 584 years stays there.
+    /// Nanoseconds since the epoch of a time in this interface's ticks, at most [`LATEST_NS`].
     pub(super) fn ns(&self, high: u32, low: u32) -> u64 {
         let ticks = u64::from(high) << 32 | u64::from(low);
         let ns = match self.tick {
@@ -48,11 +48,9 @@ impl Port {
             Tick::Short(per_ns) => ticks / per_ns,
             Tick::Binary(bits) => binary_ns(ticks, bits),
         };
-        if self.offset_s == 0 {
-            return ns;
-        }
         let shift = self.offset_s.unsigned_abs().saturating_mul(SECOND_NS);
-        if self.offset_s < 0 { ns.saturating_sub(shift) } else { ns.saturating_add(shift) }
+        let shifted = if self.offset_s < 0 { ns.saturating_sub(shift) } else { ns.saturating_add(shift) };
+        shifted.min(LATEST_NS)
     }
 }
 
