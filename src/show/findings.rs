@@ -92,15 +92,16 @@ fn evidence(evidence: &Evidence, style: Style, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-/// `retransmitted_packets` 12 as `12 retransmitted packets`; a unit at the end of the name is applied.
+/// `gap_ns_max` 512e6 as `gap max 512 ms`: a unit in the name, or at its end, is applied.
 fn number(name: &str, value: f64) -> String {
-    let units = [("_ns", "ns"), ("_bps", "bps"), ("_bytes", "bytes"), ("_share", "share")];
-    for (ending, unit) in units {
-        if let Some(what) = name.strip_suffix(ending) {
-            return format!("{} {}", what.replace('_', " "), units::value(value, unit));
-        }
+    let units = [("ns", "ns"), ("bps", "bps"), ("bytes", "bytes"), ("share", "share")];
+    let mut words: Vec<&str> = name.split('_').collect();
+    let unit = units.iter().find_map(|(word, unit)| Some((words.iter().rposition(|w| w == word)?, *unit)));
+    let shown = unit.map_or_else(|| units::value(value, ""), |(_, unit)| units::value(value, unit));
+    if let Some((at, _)) = unit.filter(|_| words.len() > 1) {
+        words.remove(at);
     }
-    format!("{} {}", name.replace('_', " "), units::value(value, ""))
+    format!("{} {shown}", words.join(" "))
 }
 
 fn first_packet(packet: &FirstPacket) -> String {
@@ -127,6 +128,14 @@ fn paragraph(label: &str, text: &str, ink: Ink, style: Style, out: &mut dyn Writ
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_stand_at_the_numbers() {
+        assert_eq!(number("gap_ns_max", 511_826_677.0), "gap max 512 ms");
+        assert_eq!(number("ce_share_10ms_max", 0.667), "ce 10ms max 66.7 %");
+        assert_eq!(number("flows_cut", 1_200.0), "flows cut 1,200");
+        assert_eq!(number("bytes", 2_000.0), "bytes 2 kB");
+    }
 
     #[test]
     fn a_finding_shows_time_value_threshold_packets_and_advice() {

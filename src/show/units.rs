@@ -71,6 +71,8 @@ pub fn counted(value: u64, noun: &str) -> String {
 pub fn value(value: f64, unit: &str) -> String {
     match unit {
         "ns" if value >= 0.0 => duration(value as u64),
+        "us" if value >= 0.0 => duration((value * 1e3).round() as u64),
+        "ms" if value >= 0.0 => duration((value * 1e6).round() as u64),
         "bps" | "bit/s" => rate(value),
         "bytes" if value >= 0.0 => bytes(value as u64),
         "share" | "ratio of packets" => percent(value),
