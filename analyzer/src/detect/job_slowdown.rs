@@ -43,6 +43,13 @@ pub(super) static KIND: Kind = Kind {
             what: "steps of the past needed to compare",
             source: "[own]",
         },
+        Knob {
+            name: "chance",
+            unit: "share",
+            values: [0.01; 3],
+            what: "a row of slow steps that would come about by chance this often, by how often steps were slow before, is none",
+            source: "[own]: a job whose steps are often slow needs a longer row to have become slower",
+        },
         hold(2000.0),
     ],
     follows: &[
@@ -63,6 +70,7 @@ struct JobSlowdown {
     share: f64,
     sigmas: f64,
     past: usize,
+    chance: f64,
     judged: BTreeMap<String, Past>,
 }
 
@@ -75,8 +83,19 @@ const SIGMA_PER_MAD: f64 = 1.4826;
 struct Past {
     newest_ns: u64,
     normal: Vec<u64>,
+    /// Slow steps in a row at present, and all before that.
     slow: u64,
+    slow_before: u64,
     since_ns: u64,
+}
+
+impl Past {
+    /// How many such rows chance brings about in as many steps, if steps are slow as often as before.
+    fn expected(&self) -> f64 {
+        let before = self.normal.len() as f64 + self.slow_before as f64;
+        let rate = (self.slow_before as f64 + 1.0) / (before + 2.0);
+        rate.powf(self.slow as f64) * before
+    }
 }
 
 impl JobSlowdown {
@@ -86,6 +105,7 @@ impl JobSlowdown {
             share: knobs.get("warn_share"),
             sigmas: knobs.get("sigmas"),
             past: knobs.count("past_steps") as usize,
+            chance: knobs.get("chance"),
             judged: BTreeMap::new(),
         }
     }
@@ -105,7 +125,7 @@ impl JobSlowdown {
         let took = next_ns.saturating_sub(start_ns);
         let limit = self.limit(past);
         let Some((median, limit)) = limit.filter(|l| took as f64 > l.1) else {
-            past.slow = 0;
+            past.slow_before += std::mem::take(&mut past.slow);
             past.normal.push(took);
             let surplus = past.normal.len().saturating_sub(MAX_PAST);
             past.normal.drain(..surplus);
@@ -113,7 +133,7 @@ impl JobSlowdown {
         };
         past.since_ns = if past.slow == 0 { start_ns } else { past.since_ns };
         past.slow += 1;
-        (past.slow >= self.steps).then(|| {
+        (past.slow >= self.steps && past.expected() <= self.chance).then(|| {
             let mut symptom = Symptom::new(About::Job(job.id.clone()), Severity::Warning, past.since_ns, next_ns)
                 .worst(took as f64 / median - 1.0, "share", limit / median - 1.0)
                 .peak("step_ns", took as f64)
@@ -129,11 +149,11 @@ impl JobSlowdown {
 impl Detector for JobSlowdown {
     fn judge(&mut self, _view: &View<'_>, _out: &mut Vec<Symptom>) {}
 
-    fn judge_jobs(&mut self, jobs: &[JobState], _now_ns: u64, out: &mut Vec<Symptom>) {
+    fn judge_jobs(&mut self, jobs: &[JobState], now_ns: u64, out: &mut Vec<Symptom>) {
         self.judged.retain(|id, _| jobs.iter().any(|j| &j.id == id));
         for job in jobs {
             let mut past = self.judged.remove(&job.id).unwrap_or_default();
-            let starts: Vec<u64> = job.steps.iter().map(|s| s.start_ns).collect();
+            let starts: Vec<u64> = job.settled(now_ns).map(|s| s.start_ns).collect();
             for pair in starts.windows(2) {
                 if let [start, next] = *pair
                     && next > past.newest_ns

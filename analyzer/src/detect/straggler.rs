@@ -36,8 +36,22 @@ pub(super) static KIND: Kind = Kind {
             name: "single_step_factor",
             unit: "times",
             values: [2.0; 3],
-            what: "a single step this many times the median, held up by one rank",
+            what: "a single step this many times the median, held up by one rank (information: it may be chance)",
             source: "[own]",
+        },
+        Knob {
+            name: "past_steps",
+            unit: "steps",
+            values: [5.0; 3],
+            what: "steps of a job needed before its ranks are compared; then its first ones are judged too",
+            source: "[own]",
+        },
+        Knob {
+            name: "chance",
+            unit: "share",
+            values: [0.01; 3],
+            what: "a row of steps that would come about by chance this often, by how often the other ranks hold steps up, is none",
+            source: "[own]: a job whose ranks all stumble needs a longer row to blame one",
         },
         hold(2000.0),
     ],
@@ -57,8 +71,21 @@ struct Straggler {
     steps: u64,
     share: f64,
     factor: f64,
-    /// Start of the newest step judged, and who held up how many in a row since when; per job.
-    judged: BTreeMap<String, (u64, Option<Streak>)>,
+    past: usize,
+    chance: f64,
+    judged: BTreeMap<String, Past>,
+}
+
+/// What was judged of one job.
+#[derive(Default)]
+struct Past {
+    /// Start of the newest step judged.
+    newest_ns: u64,
+    /// Steps judged.
+    steps: u64,
+    /// Steps that each rank held up.
+    held: BTreeMap<Addr, u64>,
+    streak: Option<Streak>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,31 +97,50 @@ struct Streak {
     lost_ns: u64,
 }
 
+impl Past {
+    /// How many such rows chance brings about in as many steps, if the rank stumbles as often as the others do.
+    fn expected(&self, streak: &Streak, ranks: usize) -> f64 {
+        let others = (ranks.saturating_sub(1) as u64 * self.steps) as f64;
+        let held: u64 = self.held.iter().filter(|h| *h.0 != streak.host).map(|h| h.1).sum();
+        let rate = (held as f64 + 1.0) / (others + 2.0);
+        rate.powf(streak.steps as f64) * ranks as f64 * self.steps as f64
+    }
+}
+
 impl Straggler {
     fn new(knobs: &Knobs) -> Self {
         Self {
             steps: knobs.count("steps").max(1),
             share: knobs.get("warn_share"),
             factor: knobs.get("single_step_factor").max(1.0),
+            past: knobs.count("past_steps") as usize,
+            chance: knobs.get("chance"),
             judged: BTreeMap::new(),
         }
     }
 
-    fn step(&self, job: &JobState, step: &StepRecord, streak: Option<Streak>) -> (Option<Streak>, Option<Symptom>) {
+    fn step(&self, job: &JobState, step: &StepRecord, past: &mut Past) -> Option<Symptom> {
         let period = job.period_ns.max(1) as f64;
+        past.steps += 1;
         let blame = step.blame.filter(|b| b.lost_ns as f64 >= self.share * period);
-        let Some(blame) = blame else { return (None, None) };
-        let same = streak.filter(|s| s.host == blame.host && s.cause == blame.cause);
+        let Some(blame) = blame else {
+            past.streak = None;
+            return None;
+        };
+        *past.held.entry(blame.host).or_default() += 1;
+        let same = past.streak.filter(|s| s.host == blame.host && s.cause == blame.cause);
         let fresh = Streak { host: blame.host, cause: blame.cause, steps: 0, since_ns: step.start_ns, lost_ns: 0 };
         let mut streak = same.unwrap_or(fresh);
         streak.steps += 1;
         streak.lost_ns += blame.lost_ns;
+        past.streak = Some(streak);
         let long = (step.end_ns - step.start_ns) as f64 > self.factor * period && blame.lost_ns as f64 > period / 2.0;
-        let symptom = (streak.steps >= self.steps || long).then(|| self.symptom(job, step, &streak));
-        (Some(streak), symptom)
+        let row = streak.steps >= self.steps && past.expected(&streak, job.hosts.len()) <= self.chance;
+        let severity = if row { Severity::Warning } else { Severity::Info };
+        (row || long).then(|| self.symptom(job, step, &streak, severity))
     }
 
-    fn symptom(&self, job: &JobState, step: &StepRecord, streak: &Streak) -> Symptom {
+    fn symptom(&self, job: &JobState, step: &StepRecord, streak: &Streak, severity: Severity) -> Symptom {
         let lost = streak.lost_ns as f64 / streak.steps.max(1) as f64;
         let share = lost / job.period_ns.max(1) as f64;
         let why = match streak.cause {
@@ -102,7 +148,7 @@ impl Straggler {
             Cause::SlowMessage => "has slow messages (slow_message)",
         };
         let about = About::Host(streak.host);
-        let mut symptom = Symptom::new(about, Severity::Warning, streak.since_ns, step.end_ns)
+        let mut symptom = Symptom::new(about, severity, streak.since_ns, step.end_ns)
             .worst(share, "share", self.share)
             .peak("lost_ns_per_step", lost)
             .peak("steps_in_a_row", streak.steps as f64)
@@ -122,18 +168,16 @@ impl Straggler {
 impl Detector for Straggler {
     fn judge(&mut self, _view: &View<'_>, _out: &mut Vec<Symptom>) {}
 
-    fn judge_jobs(&mut self, jobs: &[JobState], _now_ns: u64, out: &mut Vec<Symptom>) {
+    fn judge_jobs(&mut self, jobs: &[JobState], now_ns: u64, out: &mut Vec<Symptom>) {
         self.judged.retain(|id, _| jobs.iter().any(|j| &j.id == id));
-        for job in jobs {
-            let (from, mut streak) = self.judged.get(&job.id).copied().unwrap_or((0, None));
-            let mut newest = from;
-            for step in job.steps.iter().filter(|s| s.start_ns > from) {
-                let (next, symptom) = self.step(job, step, streak);
-                streak = next;
-                newest = step.start_ns;
-                out.extend(symptom);
+        for job in jobs.iter().filter(|j| j.steps.len() >= self.past) {
+            let mut past = self.judged.remove(&job.id).unwrap_or_default();
+            let from = past.newest_ns;
+            for step in job.settled(now_ns).filter(|s| s.start_ns > from) {
+                out.extend(self.step(job, step, &mut past));
+                past.newest_ns = step.start_ns;
             }
-            self.judged.insert(job.id.clone(), (newest, streak));
+            self.judged.insert(job.id.clone(), past);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::lane::Msg;
 
 /// Steps needed before anything is said.
 pub(super) const MIN_STEPS: usize = 3;
-/// Levels of silence that are tried as the end of a step.
+/// Levels of silence that are tried as the end of a step, and silences that are asked about an earlier one.
 const LEVELS: usize = 6;
 /// Silence between steps over silence within, above which a silence alone ends a step.
 pub(super) const VERY_CLEAR: f64 = 3.0;
@@ -143,12 +143,13 @@ pub(super) fn quantile(values: &mut [u64], q: f64) -> Option<u64> {
 }
 
 /// Cuts a lane into steps of `per_step` messages. A silence that comes too early ends a step only where counting from it
-/// meets the next silence and counting on does not: a stall within a step is no end.
+/// meets a later silence and counting on does not: a stall within a step is no end.
 pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) -> Vec<Beat> {
-    let silent = |i: usize| match fit.level_ns {
-        Some(level) if i > 0 => i == messages.len() || gaps.get(i - 1).is_some_and(|&g| g >= level),
-        _ => i == 0,
+    let silences: Vec<usize> = match fit.level_ns {
+        Some(level) => gaps.iter().enumerate().filter(|&(_, &g)| g >= level).map(|(i, _)| i + 1).collect(),
+        None => Vec::new(),
     };
+    let silent = |i: usize| i == 0 || i == messages.len() || silences.binary_search(&i).is_ok();
     let mut beats = Vec::new();
     let (mut first, mut i) = (0, 0);
     if fit.level_ns.is_none() && fit.phase > 0 {
@@ -160,8 +161,7 @@ pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) ->
         let taken = i - first;
         let slips = per_step >= SLIPS_FROM && fit.level_ns.is_some() && !silent(i) && silent(i + 1);
         let full = taken == per_step && !slips || taken > per_step;
-        let early = taken > 0 && !full && silent(i) && !silent(first + per_step);
-        let early = early && (fit.ratio >= VERY_CLEAR || silent(i + per_step));
+        let early = taken > 0 && !full && silent(i) && ends_early(&silences, first, i, per_step, fit);
         if full || early {
             beats.extend(beat(messages, first, i, per_step));
             first = i;
@@ -170,6 +170,24 @@ pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) ->
     }
     beats.extend(beat(messages, first, messages.len(), per_step));
     beats
+}
+
+/// Does the silence before message `i` end a step that has had too few? The next silences tell whether whole steps lie between
+/// them and it, or between them and the step's own beginning. Before there are any, a step that is nearly whole is taken for one.
+fn ends_early(silences: &[usize], first: usize, i: usize, per_step: usize, fit: &Fit) -> bool {
+    let mut later =
+        silences.get(silences.partition_point(|&s| s <= i)..).unwrap_or_default().iter().take(LEVELS).peekable();
+    if later.peek().is_none() {
+        return (i - first) * 4 >= per_step * 3;
+    }
+    for next in later {
+        match ((next - first).is_multiple_of(per_step), (next - i).is_multiple_of(per_step)) {
+            (true, false) => return false,
+            (false, true) => return true,
+            _ => {}
+        }
+    }
+    fit.ratio >= VERY_CLEAR
 }
 
 fn beat(messages: &[Msg], first: usize, until: usize, per_step: usize) -> Option<Beat> {

@@ -67,8 +67,8 @@ struct Raw {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub tracks: Vec<Track>,
-    /// Ends of small messages between its neighbours, ascending: credits and notices that end a step.
-    pub control: Vec<u64>,
+    /// Ends of small messages between its neighbours by direction, ascending: credits and notices.
+    pub control: Control,
 }
 
 impl Group {
@@ -93,12 +93,19 @@ pub(super) fn groups(lanes: &BTreeMap<QpKey, Lane>) -> Vec<Group> {
     whole
 }
 
+/// Ends of small messages by direction.
+pub(super) type Control = BTreeMap<(Addr, Addr), Vec<u64>>;
+
 /// Small messages between neighbours, either way.
-pub(super) fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &BTreeSet<(Addr, Addr)>) -> Vec<u64> {
-    let near = |k: &QpKey| edges.contains(&(k.src, k.dst)) || edges.contains(&(k.dst, k.src));
-    let mut all: Vec<u64> =
-        lanes.values().filter(|l| !l.service && near(&l.key)).flat_map(|l| l.control.iter().copied()).collect();
-    all.sort_unstable();
+pub(super) fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &BTreeSet<(Addr, Addr)>) -> Control {
+    let mut all = Control::new();
+    for lane in lanes.values().filter(|l| !l.service && !l.control.is_empty()) {
+        let way = (lane.key.src, lane.key.dst);
+        if edges.contains(&way) || edges.contains(&(way.1, way.0)) {
+            all.entry(way).or_default().extend(&lane.control);
+        }
+    }
+    all.values_mut().for_each(|ends| ends.sort_unstable());
     all
 }
 
@@ -179,7 +186,7 @@ fn cut(component: Component) -> Vec<Group> {
         let home = out.iter_mut().find(|g| g.tracks.first().is_some_and(|t| keeps_time(t, &track).unwrap_or(true)));
         match home {
             Some(group) => group.tracks.push(track),
-            None => out.push(Group { tracks: vec![track], control: Vec::new() }),
+            None => out.push(Group { tracks: vec![track], control: Control::new() }),
         }
     }
     out.retain(|g| !star(&g.edges()));
@@ -382,6 +389,6 @@ fn join(parts: Vec<Group>) -> Vec<Group> {
     let joined = sets.split(parts);
     let whole = joined
         .into_iter()
-        .map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect(), control: Vec::new() });
+        .map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect(), control: Control::new() });
     whole.filter(plausible).collect()
 }

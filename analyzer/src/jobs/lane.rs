@@ -10,6 +10,8 @@ pub(super) const LANE_MESSAGES: usize = 2048;
 pub(super) const DATA_BYTES: u64 = 1024;
 /// A message this many times smaller than the lane's largest is control too.
 const CONTROL_SHARE: u64 = 64;
+/// Messages back that a repeated end or a late acknowledgement may belong to.
+const ECHO_REACH: usize = 64;
 /// Most WRITEs taken together with the WRITE WITH IMMEDIATE that announces them.
 const WRITES_PER_NOTICE: usize = 64;
 
@@ -18,11 +20,15 @@ const WRITES_PER_NOTICE: usize = 64;
 pub(super) struct Msg {
     pub start_ns: u64,
     pub end_ns: u64,
+    /// Its end, or the last repeat of it before it was acknowledged.
+    pub over_ns: u64,
     /// Acknowledged, where that was seen.
     pub acked_ns: Option<u64>,
     pub bytes: u64,
     pub count: u32,
     pub repeated: u32,
+    /// PSN of the last packet.
+    pub last_psn: u32,
     /// Followed by no notice yet: may belong to a later WRITE WITH IMMEDIATE.
     pub unannounced: bool,
 }
@@ -80,10 +86,12 @@ impl Lane {
         let msg = Msg {
             start_ns: message.start_ns,
             end_ns: message.end_ns,
+            over_ns: message.end_ns,
             acked_ns: message.acked_ns,
             bytes: message.bytes,
             count: message.count,
             repeated: message.repeated,
+            last_psn: message.last_psn,
             unannounced: message.kind == MessageKind::Write,
         };
         self.notice(message, Some(msg));
@@ -108,12 +116,18 @@ impl Lane {
         self.messages.extend(whole.map(|w| Msg { unannounced: false, ..w }));
     }
 
-    /// The end of an earlier message, again: it was not done before.
+    /// The end of an earlier message: again, because it was not done before, or acknowledged at last.
     fn echo(&mut self, message: &Message) {
-        if let Some(last) = self.messages.back_mut() {
-            last.acked_ns = last.acked_ns.or(message.acked_ns);
-            last.repeated += message.repeated;
+        let back = self.messages.iter().rev().take(ECHO_REACH).position(|m| m.last_psn == message.last_psn);
+        let Some(place) = back.and_then(|b| self.messages.len().checked_sub(b + 1)) else { return };
+        // With a later one under way it is not this one that all wait for.
+        let newest = place + 1 == self.messages.len();
+        let Some(earlier) = self.messages.get_mut(place) else { return };
+        if message.repeated > 0 && newest && earlier.acked_ns.is_none() {
+            earlier.over_ns = earlier.over_ns.max(message.end_ns);
         }
+        earlier.acked_ns = earlier.acked_ns.or(message.acked_ns);
+        earlier.repeated += message.repeated;
     }
 
     fn bound(&mut self) {
@@ -170,10 +184,12 @@ impl Msg {
         Self {
             start_ns: self.start_ns.min(later.start_ns),
             end_ns: self.end_ns.max(later.end_ns),
+            over_ns: self.over_ns.max(later.over_ns),
             acked_ns: later.acked_ns,
             bytes: self.bytes + later.bytes,
             count: self.count + later.count,
             repeated: self.repeated + later.repeated,
+            last_psn: later.last_psn,
             unannounced: later.unannounced,
         }
     }

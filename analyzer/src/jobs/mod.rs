@@ -21,7 +21,7 @@ use lane::Lane;
 pub use registry::{Cause, JobState, StepRecord};
 pub use shape::Kind;
 
-/// Bounds of the engine. Memory: 56 bytes a message, at most 2,048 messages a lane.
+/// Bounds of the engine. Memory: 64 bytes a message, at most 2,048 messages a lane.
 #[derive(Clone, Debug)]
 pub struct JobsConfig {
     /// Queue-pair directions followed; the longest idle make room and are counted.

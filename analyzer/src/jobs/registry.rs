@@ -48,6 +48,8 @@ pub struct StepRecord {
     pub communication_ns: u64,
     /// Longest stretch with no message under way, from and to.
     pub silent: (u64, u64),
+    /// Every lane's part of it was seen whole.
+    pub whole: bool,
     /// Who held the others up, why, and for how long.
     pub blame: Option<Blame>,
 }
@@ -133,6 +135,7 @@ impl Found {
             end_ns: s.end_ns,
             communication_ns: s.communication_ns,
             silent: s.silent,
+            whole: s.beats.iter().all(|b| b.is_some_and(|b| b.complete)),
             blame,
         });
         Some(Self {
@@ -302,6 +305,14 @@ fn went_on(job: &JobState, lanes: &BTreeMap<QpKey, Lane>) -> bool {
 }
 
 impl JobState {
+    /// Steps about which the next look will not think otherwise: all but a last one that may still go on.
+    pub fn settled(&self, now_ns: u64) -> impl Iterator<Item = &StepRecord> {
+        let over = |s: &&StepRecord| s.whole || now_ns > s.end_ns.saturating_add(self.period_ns / 2);
+        let open = self.steps.back().is_some_and(|s| !over(&s));
+        let sure = self.steps.len() - usize::from(open);
+        self.steps.iter().take(sure)
+    }
+
     fn new(id: String) -> Self {
         Self {
             id,

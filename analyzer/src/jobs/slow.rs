@@ -10,13 +10,15 @@ use super::cluster::{Group, Track};
 use super::lane::Msg;
 use super::registry::{Cause, Exchange};
 use super::shape::Kind;
-use super::steps::Step;
+use super::steps::{Step, last_until};
 use crate::packet::Addr;
 
 /// Less than this share of a period is nobody's fault (a twentieth).
-const LEAST_PART: u64 = 20;
-/// And less than so many times the usual scatter.
-const SCATTER: u64 = 3;
+const LEAST_PART: i64 = 20;
+/// And less than so many standard deviations of what the others do (LLMPrism: k-sigma).
+const SIGMAS: f64 = 3.0;
+/// A normal distribution's standard deviation over its median deviation.
+const SIGMA_PER_MAD: f64 = 1.4826;
 
 /// Who held the others up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +31,27 @@ pub struct Blame {
     pub lost_ns: u64,
 }
 
-/// What one rank did in one step, in ns beyond what is usual.
+/// What one rank did in one step: ns more (or less) than what is usual, and than the others in the same step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Excess {
-    late: u64,
-    reaction: u64,
-    message: u64,
+    late: i64,
+    reaction: i64,
+    message: i64,
     /// Acknowledgements of what it received came so much later.
-    answer: u64,
+    answer: i64,
 }
+
+/// The four measures, for what is done with each alike.
+const MEASURES: [fn(&mut Excess) -> &mut i64; 4] =
+    [|e| &mut e.late, |e| &mut e.reaction, |e| &mut e.message, |e| &mut e.answer];
 
 /// What is usual in this job.
 struct Usual {
     /// Time under way, by size.
     message: BTreeMap<u64, u64>,
-    /// From the end of what a rank waits for to its own message.
-    reaction: u64,
+    /// From the end of what a rank waits for to its own message, per lane: where ranks differ in what they compute (stages of
+    /// a pipeline), each against itself.
+    reaction: Vec<u64>,
     answer: u64,
     symmetric: bool,
 }
@@ -53,50 +60,72 @@ struct Usual {
 pub(super) fn blames(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> Vec<Option<Blame>> {
     let usual = usual(group, exchanges, steps);
     let mut all: Vec<BTreeMap<Addr, Excess>> = steps.iter().map(|s| excesses(group, s, &usual)).collect();
-    for step in &mut all {
-        beyond_the_others(step);
-    }
+    all.iter_mut().for_each(beyond_the_others);
     let mut strides: Vec<u64> = steps.windows(2).map(|w| w[1].start_ns.saturating_sub(w[0].start_ns)).collect();
-    let part = quantile(&mut strides, 0.5).unwrap_or(u64::MAX) / LEAST_PART;
-    let scatter = |of: fn(&Excess) -> u64| {
-        let mut values: Vec<u64> = all.iter().flat_map(|step| step.values().map(of)).collect();
-        quantile(&mut values, 0.5).unwrap_or(0).saturating_mul(SCATTER).max(part)
-    };
-    let least = Excess {
-        late: scatter(|e| e.late),
-        reaction: scatter(|e| e.reaction),
-        message: scatter(|e| e.message),
-        answer: scatter(|e| e.answer),
-    };
+    let part = quantile(&mut strides, 0.5).map_or(i64::MAX, |p| p as i64 / LEAST_PART);
+    let least = limits(&all, part);
     all.iter().map(|step| worst(step, &least)).collect()
 }
 
 /// What every rank has in common is no rank's fault: the median of the others is taken off each.
 fn beyond_the_others(step: &mut BTreeMap<Addr, Excess>) {
-    let before = step.clone();
-    let middle = |host: Addr, of: fn(&Excess) -> u64| {
-        let mut others: Vec<u64> = before.iter().filter(|(h, _)| **h != host).map(|(_, e)| of(e)).collect();
-        quantile(&mut others, 0.5).unwrap_or(0)
-    };
-    for (&host, e) in step.iter_mut() {
-        e.reaction = e.reaction.saturating_sub(middle(host, |e| e.reaction));
-        e.message = e.message.saturating_sub(middle(host, |e| e.message));
-        e.answer = e.answer.saturating_sub(middle(host, |e| e.answer));
+    for of in MEASURES {
+        let mut sorted: Vec<i64> = step.values_mut().map(|e| *of(e)).collect();
+        sorted.sort_unstable();
+        for e in step.values_mut() {
+            let own = of(e);
+            *own -= median_without(&sorted, *own);
+        }
     }
 }
 
-/// A rank that reacts late and whose acknowledgements come late too is held up by its path; one that only reacts late, by itself.
-fn worst(step: &BTreeMap<Addr, Excess>, least: &Excess) -> Option<Blame> {
+/// The median (the lower of two) of sorted values, one of which is left out.
+fn median_without(sorted: &[i64], one: i64) -> i64 {
+    let place = sorted.partition_point(|&v| v < one);
+    let middle = sorted.len().saturating_sub(2) / 2;
+    let others = if sorted.len() < 2 { None } else { sorted.get(middle + usize::from(place <= middle)) };
+    others.copied().unwrap_or(0)
+}
+
+/// Per rank, how much of each measure chance does not explain: so many deviations of the other ranks over all steps.
+fn limits(all: &[BTreeMap<Addr, Excess>], part: i64) -> BTreeMap<Addr, Excess> {
+    let mut out: BTreeMap<Addr, Excess> = BTreeMap::new();
+    for of in MEASURES {
+        let mut values: BTreeMap<Addr, Vec<u64>> = BTreeMap::new();
+        for (&host, e) in all.iter().flatten() {
+            values.entry(host).or_default().push(of(&mut e.clone()).unsigned_abs());
+        }
+        let scatter: BTreeMap<Addr, i64> =
+            values.into_iter().filter_map(|(h, mut v)| Some((h, quantile(&mut v, 0.5)? as i64))).collect();
+        let mut sorted: Vec<i64> = scatter.values().copied().collect();
+        sorted.sort_unstable();
+        for (&host, &own) in &scatter {
+            let sigma = median_without(&sorted, own) as f64 * SIGMA_PER_MAD;
+            *of(out.entry(host).or_default()) = part.max((SIGMAS * sigma) as i64);
+        }
+    }
+    out
+}
+
+/// Held up by its path: its messages long under way, or what it received late acknowledged. By itself: it began late, or was
+/// long to answer with a message.
+fn worst(step: &BTreeMap<Addr, Excess>, least: &BTreeMap<Addr, Excess>) -> Option<Blame> {
     let of = |(&host, e): (&Addr, &Excess)| {
-        let reaction = if e.reaction >= least.reaction { e.reaction } else { 0 };
-        let message = if e.message >= least.message { e.message } else { 0 };
-        let late = if e.late >= least.late { e.late } else { 0 };
-        let (path, own) =
-            if e.answer >= least.answer { (message + reaction, late) } else { (message, late.max(reaction)) };
-        let (cause, lost_ns) = if path > own { (Cause::SlowMessage, path) } else { (Cause::LateStart, own) };
-        Blame { host, cause, lost_ns }
+        let least = least.get(&host).copied().unwrap_or_default();
+        let above = |value: i64, least: i64| if value >= least { value.max(0) } else { 0 };
+        let reaction = above(e.reaction, least.reaction);
+        let message = above(e.message, least.message);
+        let late = above(e.late, least.late);
+        let (path, own) = (message.max(above(e.answer, least.answer)), late.max(reaction));
+        let (cause, lost) = if path > own { (Cause::SlowMessage, path) } else { (Cause::LateStart, own) };
+        Blame { host, cause, lost_ns: lost as u64 }
     };
     step.iter().map(of).filter(|b| b.lost_ns > 0).max_by_key(|b| (b.lost_ns, std::cmp::Reverse(b.host)))
+}
+
+/// Time under way, repeats included.
+fn took(m: &Msg) -> u64 {
+    m.over_ns.saturating_sub(m.start_ns)
 }
 
 fn span<'a>(track: &'a Track, step: &Step, t: usize) -> &'a [Msg] {
@@ -106,72 +135,76 @@ fn span<'a>(track: &'a Track, step: &Step, t: usize) -> &'a [Msg] {
 
 fn usual(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> Usual {
     let mut sizes: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    let (mut reactions, mut answers) = (Vec::new(), Vec::new());
+    let mut answers = Vec::new();
+    let mut reactions: Vec<Vec<u64>> = vec![Vec::new(); group.tracks.len()];
     for step in steps {
-        for (t, track) in group.tracks.iter().enumerate() {
+        for ((t, track), reactions) in group.tracks.iter().enumerate().zip(&mut reactions) {
             for m in span(track, step, t) {
-                sizes.entry(track.bytes).or_default().push(m.end_ns - m.start_ns.min(m.end_ns));
-                answers.extend(m.acked_ns.map(|a| a.saturating_sub(m.end_ns)));
+                sizes.entry(track.bytes).or_default().push(took(m));
+                answers.extend(m.acked_ns.map(|a| a.saturating_sub(m.over_ns)));
             }
-            reactions.extend(waits(group, step, t).into_iter().map(|(_, wait)| wait));
+            reactions.extend(waits(group, step, t));
         }
     }
-    let one_way = |k| matches!(k, Kind::RingAllreduce | Kind::AllGather | Kind::ReduceScatter | Kind::AllToAll);
+    let alike = |k| matches!(k, Kind::RingAllreduce | Kind::AllGather | Kind::ReduceScatter | Kind::AllToAll);
+    let symmetric = exchanges.iter().all(|e| alike(e.kind));
+    let common = quantile(&mut reactions.concat(), 0.5).unwrap_or(0);
+    let own = |mut r: Vec<u64>| quantile(&mut r, 0.5).filter(|_| !symmetric).unwrap_or(common);
     Usual {
         message: sizes.into_iter().filter_map(|(k, mut v)| Some((k, quantile(&mut v, 0.5)?))).collect(),
-        reaction: quantile(&mut reactions, 0.5).unwrap_or(0),
+        reaction: reactions.into_iter().map(own).collect(),
         answer: quantile(&mut answers, 0.5).unwrap_or(0),
-        symmetric: exchanges.iter().all(|e| one_way(e.kind)),
+        symmetric,
     }
 }
 
-/// For each message but the first of a lane: its place, and how long it came after both the one before it on its lane and
-/// what its sender had received by then.
-fn waits(group: &Group, step: &Step, t: usize) -> Vec<(usize, u64)> {
+/// For each message but the first of a lane: how long it came after all that it may have waited for: the one before it on its
+/// lane and that one's acknowledgement, what its sender had received by then, and the word of its receiver that it is ready.
+fn waits(group: &Group, step: &Step, t: usize) -> Vec<u64> {
     let Some(track) = group.tracks.get(t) else { return Vec::new() };
     let mut received: Vec<u64> = Vec::new();
     for (i, other) in group.tracks.iter().enumerate().filter(|(_, o)| o.key.dst == track.key.src) {
-        received.extend(span(other, step, i).iter().map(|m| m.end_ns));
+        received.extend(span(other, step, i).iter().map(|m| m.over_ns));
     }
-    received.sort_unstable();
     if received.is_empty() {
         return Vec::new();
     }
+    received.sort_unstable();
+    let ready = group.control.get(&(track.key.dst, track.key.src)).map_or(&[][..], Vec::as_slice);
     let own = span(track, step, t);
-    let pairs = own.iter().zip(own.iter().skip(1)).enumerate();
-    let wait = |before: &Msg, m: &Msg| {
-        let at = received.partition_point(|&r| r <= m.start_ns);
-        let input = at.checked_sub(1).and_then(|i| received.get(i)).copied().unwrap_or(0);
-        m.start_ns.saturating_sub(input.max(before.end_ns))
+    let wait = |(before, m): (&Msg, &Msg)| {
+        let acked = before.acked_ns.filter(|&a| a <= m.start_ns);
+        let inputs = [acked, last_until(&received, m.start_ns), last_until(ready, m.start_ns)];
+        m.start_ns.saturating_sub(inputs.into_iter().flatten().max().unwrap_or(0).max(before.over_ns))
     };
-    pairs.map(|(i, (before, m))| (i + 1, wait(before, m))).collect()
+    own.iter().zip(own.iter().skip(1)).map(wait).collect()
 }
 
 fn excesses(group: &Group, step: &Step, usual: &Usual) -> BTreeMap<Addr, Excess> {
     let mut out: BTreeMap<Addr, Excess> = BTreeMap::new();
     let mut begins: BTreeMap<Addr, u64> = BTreeMap::new();
+    let more = |took: u64, usually: u64| took as i64 - usually as i64;
     for (t, track) in group.tracks.iter().enumerate() {
         let messages = span(track, step, t);
         let usually = usual.message.get(&track.bytes).copied().unwrap_or(0);
-        let long = |m: &Msg| (m.end_ns - m.start_ns.min(m.end_ns)).saturating_sub(usually * 2);
-        let reacts: u64 = waits(group, step, t).iter().map(|w| w.1.saturating_sub(usual.reaction * 2)).sum();
-        let late = |m: &Msg| m.acked_ns.map(|a| a.saturating_sub(m.end_ns).saturating_sub(usual.answer * 2));
+        let long = messages.iter().map(|m| more(took(m), usually)).sum();
+        let reaction = usual.reaction.get(t).copied().unwrap_or(0);
+        let reacts = waits(group, step, t).into_iter().map(|w| more(w, reaction)).sum();
+        let answers = messages.iter().filter_map(|m| Some(more(m.acked_ns?.saturating_sub(m.over_ns), usual.answer)));
+        let answers = answers.sum();
         let sender = out.entry(track.key.src).or_default();
-        sender.message = sender.message.max(messages.iter().map(long).sum());
+        sender.message = sender.message.max(long);
         sender.reaction = sender.reaction.max(reacts);
         let receiver = out.entry(track.key.dst).or_default();
-        receiver.answer = receiver.answer.max(messages.iter().filter_map(late).sum());
+        receiver.answer = receiver.answer.max(answers);
         if let Some(first) = messages.first() {
             let begin = begins.entry(track.key.src).or_insert(u64::MAX);
             *begin = (*begin).min(first.start_ns);
         }
     }
-    if usual.symmetric {
-        for (&host, &begin) in &begins {
-            let mut others: Vec<u64> = begins.iter().filter(|o| *o.0 != host).map(|o| *o.1).collect();
-            let Some(middle) = quantile(&mut others, 0.5) else { continue };
-            out.entry(host).or_default().late = begin.saturating_sub(middle);
-        }
+    let start_ns = begins.values().copied().min().unwrap_or(0);
+    for (host, begin) in begins.into_iter().filter(|_| usual.symmetric) {
+        out.entry(host).or_default().late = more(begin, start_ns);
     }
     out
 }

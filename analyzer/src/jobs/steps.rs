@@ -62,10 +62,15 @@ fn settle_ends(steps: &mut [Step], group: &Group, period_ns: u64) {
     for (i, step) in steps.iter_mut().enumerate() {
         let next = starts.get(i + 1).copied().unwrap_or(u64::MAX);
         let within = step.end_ns.saturating_add(period_ns / CONTROL_WITHIN).min(next);
-        let after = group.control.partition_point(|&c| c <= within);
-        let last = after.checked_sub(1).and_then(|at| group.control.get(at)).copied().unwrap_or(0);
-        step.end_ns = step.end_ns.max(last);
+        let last = group.control.values().filter_map(|ends| last_until(ends, within)).max();
+        step.end_ns = step.end_ns.max(last.unwrap_or(0));
     }
+}
+
+/// The last of ascending moments up to one.
+pub(super) fn last_until(sorted: &[u64], until: u64) -> Option<u64> {
+    let after = sorted.partition_point(|&at| at <= until);
+    after.checked_sub(1).and_then(|at| sorted.get(at)).copied()
 }
 
 fn middle(beat: &Beat) -> i64 {
