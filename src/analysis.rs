@@ -28,6 +28,7 @@ use crate::recorder::{Recorder, WriteOptions};
 use crate::reload::{Configured, Reload};
 use crate::serve::open_store;
 use crate::show;
+use crate::watcher::Watcher;
 use crate::web::Web;
 
 /// What is analysed.
@@ -73,8 +74,10 @@ pub fn conduct(args: &AnalysisArgs, mut task: Task, begun: impl FnOnce(&Web)) ->
     let mut notify = Notify::from_environment();
     notify.ready(&format!("reading {}", task.sources.join(", ")));
     begun(&behind.web);
+    let mut watcher = Watcher::default();
     let mut tell_progress = |inputs: &[Input]| {
         progress.update(inputs);
+        watcher.tell(inputs);
         notify.alive();
     };
     let report = run(task.source, &settings, outlets, behind.web.stop(), &mut tell_progress);
@@ -206,7 +209,8 @@ fn configured(
 ) -> Result<Configured, Failure> {
     let topology = args.topology.as_deref().map(read_topology).transpose()?.or(known);
     let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
-    let mut worker = WorkerConfig::default();
+    let tick_ns = u64::try_from(args.tick.0.as_nanos()).unwrap_or(u64::MAX);
+    let mut worker = WorkerConfig { tick_ns, ..WorkerConfig::default() };
     if let Some(path) = &args.signatures {
         worker.signatures = Arc::new(read_signatures(path)?);
     }

@@ -60,6 +60,9 @@ pub struct AnalysisArgs {
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
+    /// How often is judged and shown, in packet time; what has fallen silent is said so much sooner or later.
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = tick)]
+    pub tick: Time,
     /// The mirrors copy one frame in so many: sequence logic is off, counts are of the sample.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub sampling: Option<u64>,
@@ -291,6 +294,13 @@ impl FromStr for Time {
         let seconds = digits.parse::<f64>().map_err(|_| format!("`{text}` is no time such as 30s or 10m"))? * unit_s;
         Duration::try_from_secs_f64(seconds).map(Self).map_err(|why| why.to_string())
     }
+}
+
+/// A tick: bins of 1 ms lie inside it, and jobs are recognised over many.
+fn tick(text: &str) -> Result<Time, String> {
+    let time: Time = text.parse()?;
+    let fits = (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&time.0);
+    if fits { Ok(time) } else { Err("from 1ms to 1s".to_owned()) }
 }
 
 /// A number of bytes as people write it.

@@ -18,6 +18,8 @@ use crate::reload::Configured;
 
 /// Shortest wall time between two published reports. Live, a tick is seen with the next report: at most this later.
 const REPORT_EVERY: Duration = Duration::from_millis(80);
+/// The same when a finding was opened, changed or closed.
+const NEWS_EVERY: Duration = Duration::from_millis(5);
 /// A report of a large fabric costs milliseconds: publishing takes at most one part in so many of the thread's time.
 const REPORT_SHARE: u32 = 4;
 
@@ -94,7 +96,7 @@ impl<'a> Judge<'a> {
         self.until_ns = tick.end_ns;
         let findings = self.fabric.absorb(&tick);
         self.witness(&findings, false);
-        self.publish(&tick);
+        self.publish(&tick, !findings.is_empty());
         if let Some(keeper) = &mut self.keeper {
             keeper.keep(self.sequence, tick, self.fabric.links(), findings);
         }
@@ -107,10 +109,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn publish(&mut self, tick: &Tick) {
+    fn publish(&mut self, tick: &Tick, is_news: bool) {
         let Some(live) = &self.live else { return };
         live.set_tick(TickNumbers::of(self.sequence, tick, self.fabric.links()));
-        let wait = REPORT_EVERY.max(self.cost * REPORT_SHARE);
+        let wait = if is_news { NEWS_EVERY } else { REPORT_EVERY }.max(self.cost * REPORT_SHARE);
         if self.published.is_none_or(|at| at.elapsed() >= wait) {
             let begun = Instant::now();
             let inputs = self.inputs.lock().map(|inputs| files(&inputs)).unwrap_or_default();

@@ -30,4 +30,5 @@ pub mod serve;
 mod several;
 pub mod show;
 pub mod topology;
+mod watcher;
 pub mod web;

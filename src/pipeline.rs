@@ -129,6 +129,7 @@ fn live_input(input: &Input, live: &capture::Live) -> LiveInput {
         lost_in_kernel: live.lost_in_kernel,
         lost_by_interface: live.lost_by_interface,
         clock_steps: live.clock_steps,
+        clock_apart_ns: live.clock_apart_ns,
         last_error: live.last_error.clone(),
         notes: live.notes.clone(),
     }

@@ -100,6 +100,9 @@ pub struct Live {
     pub lost_by_interface: u64,
     /// Times that a frame was stamped over a second earlier than one before it: the clock was set back.
     pub clock_steps: u64,
+    /// Farthest that a batch's newest frame was stamped from this machine's clock at its arrival, in ns: what it waited for,
+    /// or how much two clocks disagree.
+    pub clock_apart_ns: u64,
     /// Last error of the receiver, in words.
     pub last_error: Option<String>,
     /// Memory, time stamps and the like, in words.

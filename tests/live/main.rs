@@ -8,3 +8,4 @@ mod evidence;
 mod losses;
 mod namespace;
 mod service;
+mod time;

@@ -31,6 +31,9 @@ pub struct LiveInput {
     pub lost_by_interface: u64,
     /// Times that a frame was stamped over a second earlier than one before it: the clock was set back.
     pub clock_steps: u64,
+    /// Farthest that frames were stamped from the sensor's clock at their arrival: what they waited for, or how much two
+    /// clocks disagree.
+    pub clock_apart_ns: u64,
     /// Last error of the receiver.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,

@@ -112,6 +112,8 @@ impl Port {
             }
             if !frames.is_empty() {
                 live.clock_steps += u64::from(account(input, frames));
+                let newest_ns = frames.last().map_or(0, |f| f.at_ns);
+                live.clock_apart_ns = live.clock_apart_ns.max(sys::clock_ns(libc::CLOCK_REALTIME).abs_diff(newest_ns));
                 sink.frames(frames);
             }
         })

@@ -1,0 +1,108 @@
+//! What is shown is of now.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::namespace::{Run, Sender, cable, get, in_namespace};
+
+/// A UDP frame between two hosts by their last byte.
+fn udp(from: u8, to: u8, number: u32) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 8, 0];
+    frame.extend([0x45, 0, 0, 128, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, from, 10, 0, 0, to]);
+    frame.extend([0x30, from, 0x40, to, 0, 108, 0, 0]);
+    frame.extend(number.to_be_bytes());
+    frame.resize(142, 0);
+    frame
+}
+
+fn wall_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+fn json(url: &str, path: &str) -> Value {
+    serde_json::from_slice(&get(url, path).1).unwrap()
+}
+
+fn url(run: &Run) -> String {
+    run.heard.iter().find_map(|l| l.split("dashboard on ").nth(1)).unwrap().to_owned()
+}
+
+/// Sends on two pairs of hosts every millisecond; the first pair only while `both` is set.
+fn talk(both: &AtomicBool, stop: &AtomicBool) {
+    let sender = Sender::new("tx0");
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if both.load(Ordering::Relaxed) {
+            sender.send(&udp(1, 2, number));
+        }
+        sender.send(&udp(3, 4, number));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_report_is_at_most_a_tick_and_200_ms_old() {
+    in_namespace(|| {
+        cable("tx0", "rx0");
+        let mut run = Run::start(&["-i", "rx0", "--serve=127.0.0.1:0"]);
+        let url = url(&run);
+        let (both, stop) = (AtomicBool::new(true), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| talk(&both, &stop));
+            std::thread::sleep(Duration::from_secs(1));
+            let mut ages: Vec<f64> = Vec::new();
+            for n in 0..40 {
+                let report = json(&url, "/api/v1/report");
+                ages.push((wall_ns() as f64 - report["capture"]["last_ns"].as_f64().unwrap()) / 1e6);
+                std::thread::sleep(Duration::from_millis(23 + n % 7));
+            }
+            stop.store(true, Ordering::Relaxed);
+            ages.sort_by(f64::total_cmp);
+            eprintln!("age of the report: median {:.0} ms, worst {:.0} ms", ages[20], ages[39]);
+            // A machine that is busy with other tests may be late now and then.
+            assert!(ages[37] <= 300.0, "{ages:?}");
+        });
+        run.stop();
+    });
+}
+
+/// Lets one pair of hosts fall silent; by how many ms its silence is past the threshold when it is first shown.
+fn silence(both: &AtomicBool, url: &str) -> f64 {
+    both.store(true, Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(1_500));
+    both.store(false, Ordering::Relaxed);
+    let since_ns = wall_ns() - 100_000_000;
+    let begun = Instant::now();
+    let is_new = |f: &&Value| f["kind"] == "link_silent" && f["since_ns"].as_u64() > Some(since_ns);
+    while begun.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(2));
+        let report = json(url, "/api/v1/report");
+        if let Some(finding) = report["findings"].as_array().unwrap().iter().find(is_new) {
+            return finding["value"].as_f64().unwrap() - finding["threshold"].as_f64().unwrap();
+        }
+    }
+    panic!("the silence is not found");
+}
+
+#[test]
+fn a_silent_link_is_said_within_20_ms_of_its_threshold() {
+    in_namespace(|| {
+        cable("tx0", "rx0");
+        let mut run = Run::start(&["-i", "rx0", "--serve=127.0.0.1:0", "--tick", "10ms"]);
+        let url = url(&run);
+        let (both, stop) = (AtomicBool::new(true), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| talk(&both, &stop));
+            // A machine that is busy with other tests may be late now and then.
+            let late: Vec<f64> = (0..3).map(|_| silence(&both, &url)).collect();
+            stop.store(true, Ordering::Relaxed);
+            eprintln!("said {late:.1?} ms after the threshold");
+            assert!(late.iter().any(|ms| *ms <= 20.0), "{late:?}");
+        });
+        run.stop();
+    });
+}
