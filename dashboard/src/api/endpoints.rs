@@ -239,7 +239,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/api/v1/jobs",
         about: "Training jobs recognised by the running analysis.",
         media: "application/json",
-        params: &[],
+        params: &[Param {
+            name: "steps",
+            about: "Most steps of each job, the newest.",
+            kind: Kind::Whole { min: 0, max: 10_000, default: 10_000 },
+        }],
     },
     Endpoint {
         path: "/api/v1/kinds",

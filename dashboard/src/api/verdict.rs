@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use analyzer::report::{Finding, Job, Report, Severity, Subject};
-use analyzer::verdict::{Side, blame, by_weight, gravity, pays, side};
+use analyzer::verdict::{Pays, Side, blame, by_weight, gravity, pays, side};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -61,15 +61,16 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
     let (findings, _) = every_finding(&context, &of_window(window)).await?;
     let links = within(context.store.links(window, 1)).await?;
     let report = context.live.as_ref().and_then(crate::Live::report);
+    let pays = pays(&findings);
     let cards = [
         worst(About::Network, &findings, &links).unwrap_or_else(|| no_fault(&links)),
-        worst(About::Job, &findings, &links).unwrap_or_else(|| jobs(report.as_deref())),
+        worst(About::Job, &findings, &links).unwrap_or_else(|| jobs(report.as_deref(), &pays)),
         worst(About::Sight, &findings, &links).unwrap_or_else(|| sight(report.as_deref())),
     ];
     Ok(Json(json!({
         "window": with_texts(&window)?,
         "blame": blame(&findings, active(&links) > 0),
-        "pays": pays(&findings),
+        "pays": pays,
         "jobs_known": report.as_deref().map(|report| report.jobs.len()),
         "cards": with_texts(&cards)?,
         "links": links.len(),
@@ -140,7 +141,14 @@ fn no_fault(links: &[LinkRow]) -> Card {
     Card { numbers: BTreeMap::from([("active", active(links) as u64), ("links", links.len() as u64)]), ..card }
 }
 
-fn jobs(report: Option<&Report>) -> Card {
+fn jobs(report: Option<&Report>, pays: &[Pays]) -> Card {
+    let paying = pays.iter().filter(|one| one.cost_ns_per_step > 0).count();
+    if let Some(dearest) = pays.first().filter(|_| paying > 0) {
+        let detail = format!("{} loses {} ns of each step.", dearest.job, dearest.cost_ns_per_step);
+        let card = plain(About::Job, "warning", "jobs_pay", &format!("{paying} jobs lose time"), detail);
+        let numbers = BTreeMap::from([("jobs", paying as u64), ("cost_ns", dearest.cost_ns_per_step)]);
+        return Card { numbers, ..card };
+    }
     let Some(report) = report else {
         let why = "Jobs are recognised by a running analysis; this process only serves a store.";
         return plain(About::Job, "unknown", "jobs_not_known", "Jobs not known here", why.to_owned());

@@ -60,7 +60,7 @@ export default {
   "card.no_packet": "此时段没有报文", "card.no_packet.detail": "此时段 {links} 条链路中有 {active} 条承载报文。",
   "card.jobs_not_known": "此处不知道作业", "card.jobs_not_known.detail": "作业由正在运行的分析识别；本进程只提供存储中的数据。",
   "card.no_job": "未识别出训练作业", "card.no_job.detail": "共同训练的主机表现为周期性的 RDMA 流量组；未发现这样的组。",
-  "card.jobs_fine": "没有作业变慢", "card.jobs_fine.detail": "已识别 {jobs} 个作业。",
+  "card.jobs_pay": "{jobs} 个作业受损", "card.jobs_pay.detail": "受损最大的作业每步损失 {cost_ns}。", "card.jobs_fine": "没有作业变慢", "card.jobs_fine.detail": "已识别 {jobs} 个作业。",
   "card.sight_not_known": "此处不知道自身视野", "card.sight_not_known.detail": "镜像丢包由正在运行的分析给出；本进程只提供存储中的数据。",
   "card.sight_good": "凡有编号的镜像帧均未丢失", "card.sight_good.detail": "已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。",
   "card.sight_unnumbered": "无法得知镜像丢了什么", "card.sight_unnumbered.detail": "该镜像不给帧编号。已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。", "card.mirror_lost": "镜像丢失 {lost} 帧", "card.mirror_lost.detail": "已读取 {packets} 帧，{refused} 帧无法识别，{truncated} 帧被截断。这是视野问题，不是网络丢包。", "card.sampled": "采样比 1:{n}：无法测量丢包。",
@@ -96,6 +96,7 @@ export default {
   "tap.title": "采集点", "tap.none": "尚无采集点送来数据。", "tap.loss_share": "丢失占比", "refused.title": "拒识的帧", "refused.note": "每一个无法识别的帧，按名称", "refused.reason": "原因", "refused.share": "占比", "refused.none": "没有拒识的帧。", "limit.title": "表满与滞后", "limit.note": "每一处上限在触及时都会计数。", "limit.flows_evicted": "淘汰的流", "limit.qps_evicted": "淘汰的队列对", "limit.links_refused": "未记录的链路", "limit.ticks_widened": "合并的统计周期",
   "file.title": "文件", "file.path": "文件", "file.link_types": "链路类型", "file.bytes": "捕获字节", "file.damage": "损坏", "file.whole": "无",
 
+  "jobs.all": "全部 {n} 个", "subject.job.column": "作业", "jobs.loses": "每步损失", "jobs.step.column": "单步", "why.no_cost": "此作业未测得损失",
   "jobs.none": "未识别出训练作业。共同训练的主机表现为周期性的 RDMA 流量组。", "jobs.no_such": "没有这个作业。", "jobs.confidence": "置信度 {share}", "jobs.hosts": "主机", "jobs.steps": "训练步", "jobs.step_time": "单步时间", "jobs.communication": "通信（中位数）", "jobs.no_steps": "尚未看到完整的训练步。", "jobs.dots": "单步时间", "jobs.dots_note": "每步一点；中位数 {usual}，方块超过 {far}（3 σ）", "jobs.collectives": "集合通信", "jobs.no_collectives": "未识别出集合通信。", "jobs.busbw": "总线带宽", "jobs.stragglers": "慢节点", "jobs.no_stragglers": "没有主机拖慢其他主机。", "jobs.last_steps": "最近 {n} 步", "jobs.strip": "训练步随时间：通信、计算", "jobs.communicates": "通信", "jobs.computes": "计算（无流量）", "jobs.pays": "它为何受损", "jobs.cost": "每步 {cost}", "jobs.partly": "部分可见", "jobs.partly.why": "并非每一对都经过我们的采集点", "jobs.ranks": "{n} 中的 {seen}", "jobs.sure": "置信度", "jobs.of_time": "占作业时间 {share}", "parallel.data": "数据并行", "parallel.pipeline": "流水线并行", "parallel.tensor": "张量并行", "parallel.expert": "专家并行", "jobs.more_hosts": "另有 {n} 台",
   "cause.slow_message": "消息偏慢（网络侧慢）", "cause.late_start": "发起偏晚（计算侧慢）",
   "collective.ring_allreduce": "环形 AllReduce", "collective.tree_allreduce": "树形 AllReduce", "collective.reduce_scatter": "ReduceScatter", "collective.all_gather": "AllGather", "collective.all_to_all": "全互换", "collective.broadcast": "广播", "collective.point_to_point": "点对点", "collective.many_to_one": "多对一", "collective.one_to_many": "一对多", "collective.unknown": "未知",

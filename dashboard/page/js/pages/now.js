@@ -14,16 +14,17 @@ const LINKS_SHOWN = 24;
 const KINDS_SHOWN = 8;
 const FOLDED_SHOWN = 12;
 const APPS_SHOWN = 6;
+const JOBS_SHOWN = 8;
 
 export const title = () => t("nav.now");
 
 export async function load({ window, signal }) {
   const when = inWindow(window);
-  const [verdict, links, findings, sensor, apps] = await Promise.all([
+  const [verdict, links, findings, sensor, apps, jobs] = await Promise.all([
     ask("verdict", when, signal), ask("links", { ...when, steps: STEPS, limit: LINKS_SHOWN }, signal),
-    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal), mix(when, signal),
+    ask("findings", { ...when, limit: 1000 }, signal), ask("sensor", {}, signal), mix(when, signal), ask("jobs", { steps: 0 }, signal),
   ]);
-  return { verdict, links, findings, sensor, apps };
+  return { verdict, links, findings, sensor, apps, jobs };
 }
 
 // The mix of apps adds up thousands of flows and changes slowly.
@@ -40,7 +41,7 @@ async function mix(when, signal) {
 export function draw(main, data) {
   learnLinks(data.links.rows);
   put(main, verdict(data.verdict), h("div", { class: "split" },
-    h("div", { class: "column" }, links(data), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings))));
+    h("div", { class: "column" }, links(data), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings), jobs(data.jobs, data.verdict.pays))));
 }
 
 function verdict({ cards, blame, pays, jobs_known: jobs, links, links_active: active }) {
@@ -62,7 +63,7 @@ function payText(pays, jobs, blame) {
 
 function cardOf(card) {
   const said = { ...card.numbers };
-  for (const [name, value] of Object.entries(said)) said[name] = count(value);
+  for (const [name, value] of Object.entries(said)) said[name] = name.endsWith("_ns") ? duration(value) : count(value);
   const found = card.case === "finding";
   return h("article", { class: `card ${card.level}`, "data-about": card.about },
     glyph(card.level),
@@ -121,6 +122,19 @@ function findingItem([[root, follow], ...same]) {
       h("p", { class: "tiny dimmer" }, whenOf(root), " · ", against(root)),
       fold(`fold-${root.id}`, t("finding.consequences", { n: follow.length }), follow),
       fold(`same-${root.kind}`, t("finding.same", { n: same.length }), same.map(([one]) => one))));
+}
+
+// Who trains here, and what each pays.
+function jobs({ known, rows }, pays) {
+  if (!rows.length) return panel(t("nav.jobs"), null, h("p", { class: "empty" }, t(known ? "jobs.none" : "card.jobs_not_known.detail")));
+  const cost = (job) => (pays || []).find((one) => one.job === job.id);
+  const costly = rows.toSorted((a, b) => (cost(b)?.cost_ns_per_step || 0) - (cost(a)?.cost_ns_per_step || 0));
+  return panel(t("nav.jobs"), h("a", { href: href("/jobs") }, t("jobs.all", { n: count(rows.length) })), h("table", { class: "mix" }, h("caption", { class: "offscreen" }, t("nav.jobs")),
+    h("thead", null, h("tr", null, ["subject.job.column", "jobs.hosts", "jobs.step.column", "jobs.loses"].map((key, i) => h("th", { class: i ? "num" : null, scope: "col" }, t(key))))),
+    h("tbody", null, costly.slice(0, JOBS_SHOWN).map((job) => h("tr", null,
+      h("td", null, h("a", { href: href(`/jobs/${encodeURIComponent(job.id)}`) }, job.id), h("div", { class: "tiny dimmer" }, [...new Set(job.collectives.map((one) => one.kind))].slice(0, 2).join(", "))),
+      h("td", { class: "num" }, count(job.hosts.length)), h("td", { class: "num" }, job.step_ns ? duration(job.step_ns.p50) : "–"),
+      h("td", { class: "num" }, cost(job)?.cost_ns_per_step ? h("span", { class: "warn" }, duration(cost(job).cost_ns_per_step)) : h("span", { class: "none help", title: t("why.no_cost") }, "–")))))));
 }
 
 // What runs here, in one line each.
