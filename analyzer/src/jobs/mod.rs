@@ -5,7 +5,6 @@
 mod cadence;
 mod cluster;
 mod lane;
-mod mixed;
 mod present;
 mod registry;
 mod ring;
@@ -172,10 +171,7 @@ impl Jobs {
             return;
         }
         let groups = cluster::groups(&self.lanes);
-        let taken: std::collections::BTreeSet<QpKey> =
-            groups.iter().flat_map(|g| g.tracks.iter().map(|t| t.key)).collect();
-        let mut found: Vec<registry::Found> = groups.iter().filter_map(registry::Found::from_group).collect();
-        found.extend(mixed::find(self.lanes.values().filter(|l| !l.service && !taken.contains(&l.key))));
+        let found: Vec<registry::Found> = groups.iter().filter_map(registry::Found::from_group).collect();
         self.registry.update(Some(found), &self.lanes, self.now_ns);
     }
 }
