@@ -218,6 +218,7 @@ fn configured(
         worker.rdma_ports = plan.rdma_ports().to_vec();
     }
     let sampled_one_in = args.sampling.filter(|n| *n > 1).or_else(|| sampled(&plan, sources));
+    worker.sampled = sampled_one_in.is_some();
     let fabric = FabricConfig { findings: config.findings, sampled_one_in, ..FabricConfig::default() };
     Ok(Configured { plan: Arc::new(plan), worker, fabric })
 }

@@ -4,7 +4,7 @@ use super::Worker;
 use super::flows::Flow;
 use super::rdma::{Answer, CNP, Connection, Facts, Peer, Rdma, Role, Seen, Sight, answer, op};
 use super::turn::Outcome;
-use crate::packet::{Bth, Packet, Tcp};
+use crate::packet::{Bth, Packet, Tcp, Transport};
 use crate::tick::{FlowKey, LinkId, QpKey};
 use crate::wire::{self, Psn};
 
@@ -46,6 +46,16 @@ impl Worker {
             facts: seen.facts,
             ..Outcome::default()
         }
+    }
+
+    /// Of a sample of packets nothing follows from their numbers: what lies between two of them was not copied.
+    pub(super) fn sampled(&mut self, place: u32, packet: &Packet<'_>) -> Outcome {
+        if let Transport::Rdma(bth) = &packet.transport
+            && let Some(rdma) = self.begin(place, bth)
+        {
+            self.put_back(place, rdma);
+        }
+        Outcome::default()
     }
 
     /// The conversation's state of a flow, made at its first packet, to work on while others are looked at.

@@ -59,6 +59,8 @@ pub struct WorkerConfig {
     pub rdma_ports: Vec<u16>,
     /// Users' own signatures.
     pub signatures: Arc<Signatures>,
+    /// The taps deliver a sample: sequence numbers say nothing.
+    pub sampled: bool,
 }
 
 impl Default for WorkerConfig {
@@ -69,6 +71,7 @@ impl Default for WorkerConfig {
             check_icrc: true,
             rdma_ports: vec![4791],
             signatures: Arc::default(),
+            sampled: false,
         }
     }
 }

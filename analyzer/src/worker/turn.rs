@@ -74,6 +74,7 @@ impl Worker {
         let place = self.flows.place(key);
         let sight = sight_of(packet, on, at_ns);
         let outcome = match &packet.transport {
+            _ if self.config.sampled => self.sampled(place, packet),
             Transport::Rdma(bth) => self.rdma(place, packet, bth, sight),
             Transport::Tcp(tcp) => self.tcp(place, packet, tcp, sight),
             _ => Outcome::default(),
