@@ -64,7 +64,8 @@ struct Turn<'a> {
     over: Over,
     seq: Option<u32>,
     payload: &'a [u8],
-    whole: bool,
+    /// Bytes of the payload that the mirror cut off.
+    missing: u32,
 }
 
 impl Inspector {
@@ -104,8 +105,8 @@ impl Inspector {
         if let Some((seq, ack, is_answer)) = handshake {
             shake(&mut open, dir, seq, ack, is_answer);
         }
-        let whole = packet.payload.len() as u64 >= u64::from(packet.payload_len);
-        let turn = Turn { key, dir, over, seq, payload: packet.payload, whole };
+        let missing = packet.payload_len.saturating_sub(packet.payload.len() as u32);
+        let turn = Turn { key, dir, over, seq, payload: packet.payload, missing };
         let closed = match self.turn(&mut open, turn) {
             Closed::No if std::mem::take(&mut open.announced) => Closed::NotYetButNamed,
             closed => closed,
@@ -170,6 +171,14 @@ impl Inspector {
             Some(seq) => head.take(seq, turn.payload),
             None => Some(turn.payload),
         };
+        if turn.seq.is_some() && turn.missing > 0 {
+            head.lost(turn.missing);
+        }
+        if std::mem::take(&mut head.anew)
+            && let Some(dead) = open.dead.get_mut(turn.dir)
+        {
+            *dead = Mask::default();
+        }
         let answer = new.map_or(Closed::No, |new| self.look(open, turn, new));
         if answer != Closed::Yes && open.is_spent() { Closed::Yes } else { answer }
     }
@@ -477,7 +486,7 @@ fn bare<'a>(turn: &Turn<'a>) -> Look<'a> {
         from_start: false,
         initiator: None,
         earlier: &[],
-        whole: turn.whole,
+        whole: turn.missing == 0,
         packets: 0,
     }
 }

@@ -7,6 +7,9 @@ use super::stream::Head;
 
 /// Payload packets of one direction after which the label closes.
 pub const MAX_PACKETS: u16 = 16;
+/// Fewer bytes than this teach little: where segments are small, so many more packets are looked at.
+const FEW_BYTES: usize = 256;
+const MORE_PACKETS: u16 = 16;
 /// Prologues followed one after another.
 pub const MAX_LAYERS: u8 = 4;
 
@@ -56,7 +59,9 @@ impl Open {
 
     /// Neither direction may teach more.
     pub fn is_spent(&self) -> bool {
-        self.heads.iter().any(|h| h.packets >= MAX_PACKETS)
+        self.heads.iter().any(|h| {
+            h.packets >= MAX_PACKETS && h.bytes.len() >= FEW_BYTES || h.packets >= MAX_PACKETS + MORE_PACKETS
+        })
     }
 
     /// Settles what is outside and what is inside.

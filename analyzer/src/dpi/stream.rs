@@ -16,6 +16,12 @@ pub struct Head {
     pub bytes: Vec<u8>,
     /// TCP sequence number of the next byte.
     next: Option<u32>,
+    /// TCP sequence number of the first of `bytes`.
+    first: Option<u32>,
+    /// The bytes begin anew: what was excluded by those before no longer holds.
+    pub anew: bool,
+    /// The mirror cut the latest segment: what follows it does not follow on `bytes`.
+    cut: bool,
     /// The connection's first byte is the first of `bytes`.
     pub from_start: bool,
     /// Payload packets seen.
@@ -34,13 +40,20 @@ impl Head {
 
     /// New bytes of a segment: those that follow on what is known. `None`: old, or ahead of a gap.
     pub fn take<'p>(&mut self, seq: u32, payload: &'p [u8]) -> Option<&'p [u8]> {
+        if std::mem::take(&mut self.cut) {
+            return self.anchor(seq, payload);
+        }
         let next = *self.next.get_or_insert(seq);
+        self.first.get_or_insert(next);
         let offset = seq.wrapping_sub(next) as i32;
         if offset.abs() > FAR {
             return self.anchor(seq, payload);
         }
         if offset > 0 {
             return self.keep_ahead(seq, payload);
+        }
+        if !self.from_start && self.first == Some(seq.wrapping_add(payload.len() as u32)) {
+            return self.keep_before(seq, payload);
         }
         let new = payload.get(offset.unsigned_abs() as usize..).filter(|p| !p.is_empty())?;
         self.next = Some(next.wrapping_add(new.len() as u32));
@@ -59,12 +72,26 @@ impl Head {
         None
     }
 
+    /// A stream joined in its middle was joined in disorder: this segment stands before the first one.
+    fn keep_before<'p>(&mut self, seq: u32, payload: &'p [u8]) -> Option<&'p [u8]> {
+        let room = HEAD_BYTES.saturating_sub(self.bytes.len());
+        self.bytes.splice(0..0, payload.get(..room).unwrap_or(payload).iter().copied());
+        (self.first, self.anew) = (Some(seq), true);
+        payload.get(..0)
+    }
+
+    /// The mirror cut the segment just taken by so many bytes.
+    pub fn lost(&mut self, missing: u32) {
+        self.next = self.next.map(|next| next.wrapping_add(missing));
+        self.cut = true;
+    }
+
     /// Begins anew with this segment, as in the middle of a stream.
     fn anchor<'p>(&mut self, seq: u32, payload: &'p [u8]) -> Option<&'p [u8]> {
         self.ahead.clear();
         self.bytes.clear();
-        self.from_start = false;
-        self.next = Some(seq.wrapping_add(payload.len() as u32));
+        (self.from_start, self.anew) = (false, true);
+        (self.first, self.next) = (Some(seq), Some(seq.wrapping_add(payload.len() as u32)));
         Some(payload)
     }
 
@@ -144,6 +171,25 @@ mod tests {
             feed(&mut head, 1010 + i, b"y");
         }
         assert_eq!(head.bytes, b"y");
+    }
+
+    #[test]
+    fn joined_in_disorder() {
+        let mut head = Head::default();
+        feed(&mut head, 1004, b"efgh");
+        feed(&mut head, 1000, b"abcd");
+        feed(&mut head, 1008, b"ij");
+        assert_eq!((head.bytes.as_slice(), head.from_start, head.anew), (&b"abcdefghij"[..], false, true));
+    }
+
+    #[test]
+    fn what_follows_a_cut_segment_begins_anew() {
+        let mut head = Head::default();
+        head.starts_at(5);
+        feed(&mut head, 5, b"ab");
+        head.lost(98);
+        feed(&mut head, 105, b"cd");
+        assert_eq!((head.bytes.as_slice(), head.from_start), (&b"cd"[..], false));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod labelled;
+pub mod variants;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -22,6 +22,9 @@ fn v4(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
     let fixed =
         matches!(here.u8(0), Some(1 | 2)) && here.u8(1).is_some_and(|h| h <= 40) && here.u8(2).is_some_and(|l| l <= 16);
+    if fixed && !look.whole && here.len() < 240 && look.port(67) && look.port(68) {
+        return Answer::Certain("dhcp", 0.9);
+    }
     if !fixed || here.len() < 240 {
         return Answer::NotForUs;
     }

@@ -152,7 +152,7 @@ fn after_line(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
 }
 
-fn begins_request(here: &[u8]) -> Answer {
+fn begins_request(here: &[u8], whole: bool) -> Answer {
     let word = here.split(|&b| b == b' ').next().unwrap_or_default();
     let known = METHODS.iter().any(|m| if word.len() < here.len() { *m == word } else { m.starts_with(word) });
     if !known || here.len() > MAX_LINE {
@@ -161,7 +161,7 @@ fn begins_request(here: &[u8]) -> Answer {
     let target = here.from(word.len() + 1).first_of(256);
     let clean = target.iter().all(|&b| b > b' ' && b != 0x7f || matches!(b, b' ' | b'\t'));
     match target.first() {
-        Some(b'/') if clean && here.len() > 120 => Answer::SoFar("http", 0.9),
+        Some(b'/') if clean && here.len() > if whole { 120 } else { 24 } => Answer::SoFar("http", 0.9),
         _ if clean || target.is_empty() => Answer::Unsure,
         _ => Answer::NotForUs,
     }
@@ -178,7 +178,7 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     if b"HTTP/1.".starts_with(here.first_of(7)) {
         return if here.len() < 64 { Answer::Unsure } else { Answer::NotForUs };
     }
-    begins_request(here)
+    begins_request(here, look.whole)
 }
 
 fn request_of(there: &[u8]) -> Option<Message<'_>> {

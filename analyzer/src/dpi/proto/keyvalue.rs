@@ -100,7 +100,9 @@ fn redis(look: &Look<'_>) -> Answer {
         b'+' if matches!(rest, b"PONG" | b"QUEUED" | b"CONTINUE") || rest.starts_with(b"FULLRESYNC ") => {
             Answer::Certain("redis", 0.93)
         }
-        b'+' if rest == b"OK" => Answer::Certain("redis", 0.7),
+        // POP3 answers so too: only with a command of the client, or at the port.
+        b'+' if rest == b"OK" && (look.port(6379) || look.there.starts_with(b"*")) => Answer::Certain("redis", 0.7),
+        b'+' if rest == b"OK" => Answer::Unsure,
         b'-' if errors().iter().any(|e| rest.starts_with(e)) => Answer::Certain("redis", 0.9),
         _ => Answer::NotForUs,
     }

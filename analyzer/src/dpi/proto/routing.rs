@@ -96,7 +96,7 @@ fn bfd(look: &Look<'_>) -> Answer {
         && here.be32(12).is_some_and(|us| (1..=60_000_000).contains(&us))
         && here.be32(16).is_some_and(|us| us <= 60_000_000);
     match control && timed {
-        true => Answer::Certain("bfd", if at_port { 0.97 } else { 0.75 }),
+        true => Answer::Certain("bfd", if at_port { 0.97 } else { 0.9 }),
         // Echo packets return to their sender: both addresses are its own (RFC 5881 4).
         false if look.dport == 3785 && look.src == look.dst && here.len() <= 64 => Answer::Certain("bfd", 0.85),
         false => Answer::NotForUs,

@@ -65,7 +65,7 @@ fn slurm(look: &Look<'_>) -> Answer {
         return Answer::Certain("slurm", 0.95);
     }
     if !look.from_start && slurm_header(here, 0) {
-        return Answer::Certain("slurm", 0.85);
+        return Answer::Certain("slurm", 0.75);
     }
     let begun = here.len() < 54
         && here.be32(0).is_none_or(|len| len < 1 << 24)

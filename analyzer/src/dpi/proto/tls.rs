@@ -97,6 +97,11 @@ fn handshake(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let all = glue(look.here);
     let (Some(kind), Some(len)) = (all.u8(0), all.be24(1)) else { return Answer::Unsure };
     let body = all.from(4).first_of(len as usize);
+    // A hello that the mirror cut: its version and the length around it agree.
+    let cut = !look.whole && matches!(kind, 1 | 2) && body.u8(0) == Some(3) && body.u8(1).is_some_and(|v| v <= 4);
+    if cut && body.len() < len as usize && (38..1 << 16).contains(&len) {
+        return Answer::SoFar("tls", 0.9);
+    }
     match kind {
         1 => client(body, len as usize, facts),
         2 => server(body, &all, len as usize, facts),

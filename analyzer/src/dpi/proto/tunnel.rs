@@ -285,7 +285,7 @@ fn socks_5(look: &Look<'_>, facts: &mut Facts) -> Answer {
     if look.initiator == Some(false)
         || there.u8(0) == Some(5) && there.len() > here.len() && look.initiator != Some(true)
     {
-        let chosen = matches!(here.u8(1), Some(0..=2 | 0xff));
+        let chosen = matches!(here.u8(1), Some(0..=2 | 0xff)) && matches!(here.u8(2), None | Some(1 | 5));
         return if chosen && there.u8(0) == Some(5) {
             Answer::SoFar("socks", 0.9)
         } else if chosen {
@@ -393,11 +393,29 @@ fn gtp(look: &Look<'_>) -> Answer {
     let carries_ip = version == 1
         && kind == 255
         && matches!(here.u8(8 + if first & 7 != 0 { 4 } else { 0 }), Some(0x45..=0x4f | 0x60..=0x6f));
+    let elements = version == 2 && look.whole && gtp_elements(here, if first & 8 != 0 { 12 } else { 8 });
     match sized && proper {
-        true if at_port || carries_ip => Answer::Certain("gtp", 0.93),
+        true if at_port || carries_ip || elements => Answer::Certain("gtp", 0.93),
         true => Answer::Certain("gtp", 0.6),
         false => Answer::NotForUs,
     }
+}
+
+/// Information elements of version 2 (type, length, spare and instance) lead to the exact end (3GPP TS 29.274 8.2.1).
+fn gtp_elements(here: &[u8], mut at: usize) -> bool {
+    for _ in 0..64 {
+        let (Some(kind), Some(len), Some(instance)) = (here.u8(at), here.be16(at + 1), here.u8(at + 3)) else {
+            return false;
+        };
+        if kind == 0 || instance > 15 {
+            return false;
+        }
+        at += 4 + usize::from(len);
+        if at == here.len() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Indications in front, then IPv6 under the prefix 2001:0::/32 or link-local, whose length agrees.

@@ -1,0 +1,154 @@
+//! Names under hard conditions: every labelled conversation again with other ports, from one side, from its middle, cut,
+//! split and out of order. A missing name is tolerated to a degree, a wrong one hardly ever.
+//!
+//! `FABRICSCOPE_VERBOSE=1 cargo test -p analyzer --test dpi_variants -- --nocapture` lists what is missed and what is wrong.
+
+// A skipped test says so, and figures are for people.
+#![allow(clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use analyzer::dpi::Inspector;
+use support::labelled::{Frames, Labelled, Names, captures, key, names};
+use support::shared;
+use support::variants::{Of, VARIANTS, by_conversation};
+
+/// What came of one variant.
+#[derive(Default)]
+struct Tally {
+    flows: usize,
+    right: usize,
+    wrong: usize,
+    by_label: BTreeMap<String, [usize; 2]>,
+}
+
+impl Tally {
+    fn share(&self, count: usize) -> f64 {
+        count as f64 / self.flows.max(1) as f64
+    }
+
+    /// Mean over protocols of the share named right.
+    fn mean(&self) -> f64 {
+        let sum: f64 = self.by_label.values().map(|[right, all]| *right as f64 / *all as f64).sum();
+        sum / self.by_label.len().max(1) as f64
+    }
+}
+
+/// The last name of each conversation, by payload.
+fn name_all(packets: &[Of<'_>], conversations: usize) -> Vec<Option<&'static str>> {
+    let mut engine = Inspector::default();
+    let mut named = vec![None; conversations];
+    let mut closed = vec![false; conversations];
+    for (of, packet) in packets {
+        if closed[*of] {
+            continue;
+        }
+        let Some(label) = engine.observe(&key(packet), packet) else { continue };
+        named[*of] = label.named.filter(|n| n.engine == "dpi").map(|n| n.name).or(named[*of]);
+        closed[*of] = label.closed;
+    }
+    named
+}
+
+fn try_capture(capture: &Labelled, every: &BTreeSet<String>, tallies: &mut BTreeMap<&str, Tally>, verbose: bool) {
+    let frames = Frames::open(&capture.path);
+    let packets = frames.packets();
+    let (all, conversations) = by_conversation(&packets);
+    for (variant, change) in VARIANTS {
+        let changed = change(&all);
+        let named = name_all(&changed, conversations.len());
+        let spoke: BTreeSet<usize> = changed.iter().filter(|(_, p)| !p.payload.is_empty()).map(|(of, _)| *of).collect();
+        for (of, ends) in conversations.iter().enumerate().filter(|(of, _)| spoke.contains(of)) {
+            let Some((label, may_be)) = capture.flows.get(ends) else { continue };
+            let tally = tallies.entry(variant).or_default();
+            tally.flows += 1;
+            let counts = tally.by_label.entry(label.split('.').next().unwrap_or_default().to_owned()).or_default();
+            counts[1] += 1;
+            let name = named[of];
+            if name.is_some_and(|n| may_be.contains(n)) {
+                tally.right += 1;
+                counts[0] += 1;
+                continue;
+            }
+            let is_wrong = name.is_some_and(|n| every.contains(n));
+            tally.wrong += usize::from(is_wrong);
+            if verbose {
+                let file = capture.path.file_name().unwrap_or_default().to_string_lossy();
+                let kind = if is_wrong { "WRONG" } else { "missed" };
+                eprintln!("{kind}: {variant}: {label} is {} in {file} {ends:?}", name.unwrap_or("-"));
+            }
+        }
+    }
+}
+
+fn run(folders: &[&str], table: &Names) -> BTreeMap<&'static str, Tally> {
+    let every: BTreeSet<String> = table.values().flatten().cloned().collect();
+    let verbose = std::env::var_os("FABRICSCOPE_VERBOSE").is_some();
+    let mut tallies = BTreeMap::new();
+    for folder in folders.iter().filter_map(|f| shared(f)) {
+        for capture in captures(&folder, table) {
+            try_capture(&capture, &every, &mut tallies, verbose);
+        }
+    }
+    for (variant, t) in &tallies {
+        eprintln!(
+            "{variant:22} flows {:5}  right {:.4}  mean over {:3} protocols {:.4}  wrong {:.4}",
+            t.flows,
+            t.share(t.right),
+            t.by_label.len(),
+            t.mean(),
+            t.share(t.wrong)
+        );
+    }
+    tallies
+}
+
+/// At least so many named right and at most so many wrong, of all flows that still carry payload.
+const BOUNDS: [(&str, f64, f64); 11] = [
+    ("whole", 0.9, 0.005),
+    ("odd ports", 0.9, 0.005),
+    ("misleading ports", 0.9, 0.005),
+    ("client only", 0.8, 0.01),
+    ("server only", 0.8, 0.01),
+    ("joined in the middle", 0.5, 0.01),
+    ("middle, odd ports", 0.5, 0.01),
+    ("middle, one side", 0.4, 0.01),
+    ("split segments", 0.9, 0.005),
+    ("disorder", 0.9, 0.005),
+    ("cut to 96 bytes", 0.8, 0.01),
+];
+
+#[test]
+fn names_hold_under_hard_conditions() {
+    let Some(programs) = shared("programs") else { return };
+    let table = names(&programs.join("../../score/names.json"));
+    let tallies = run(&["programs", "foreign/ndpi", "foreign/arkime"], &table);
+    for (variant, right, wrong) in BOUNDS {
+        let Some(t) = tallies.get(variant) else { panic!("{variant}: nothing was tried") };
+        assert!(t.share(t.right) >= right, "{variant}: {:.4} named right, {right} are expected", t.share(t.right));
+        assert!(t.share(t.wrong) <= wrong, "{variant}: {:.4} named wrong, {wrong} are tolerated", t.share(t.wrong));
+    }
+}
+
+/// The variants do what they say.
+#[test]
+fn a_variant_keeps_the_bytes_of_a_stream() {
+    let Some(programs) = shared("programs") else { return };
+    let frames = Frames::open(&programs.join(Path::new("beanstalkd_11300.pcap")));
+    let packets = frames.packets();
+    let (all, _) = by_conversation(&packets);
+    let bytes = |of: &[Of<'_>]| of.iter().map(|(_, p)| p.payload.len()).sum::<usize>();
+    for (name, change) in VARIANTS {
+        let changed = change(&all);
+        match name {
+            "whole" | "odd ports" | "misleading ports" | "split segments" | "disorder" => {
+                assert_eq!(bytes(&changed), bytes(&all), "{name}");
+            }
+            _ => assert!(bytes(&changed) < bytes(&all), "{name}"),
+        }
+    }
+}
