@@ -178,7 +178,20 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     if b"HTTP/1.".starts_with(here.first_of(7)) {
         return if here.len() < 64 { Answer::Unsure } else { Answer::NotForUs };
     }
+    if !look.from_start && raft_stream(here) {
+        return Answer::Certain("etcd", 0.93);
+    }
     begins_request(here, look.whole)
+}
+
+/// A chunk of etcd's message stream, joined in its middle: its length in hexadecimal, the message's length in 64 bits, a
+/// raftpb.Message that begins by its type (etcd `server/etcdserver/api/rafthttp/message.go`).
+fn raft_stream(here: &[u8]) -> bool {
+    let line = here.line(8).unwrap_or_default();
+    let size = std::str::from_utf8(line).ok().and_then(|l| u64::from_str_radix(l, 16).ok());
+    let at = line.len() + 2;
+    let exact = size.zip(here.be64(at)).is_some_and(|(chunk, message)| message > 8 && chunk == message + 8);
+    exact && here.u8(at + 8) == Some(0x08) && here.u8(at + 9).is_some_and(|kind| kind <= 30)
 }
 
 fn request_of(there: &[u8]) -> Option<Message<'_>> {
@@ -396,6 +409,14 @@ mod tests {
         assert_eq!(label.named.unwrap().name, "http-proxy");
         assert!(label.attrs.unwrap().contains(&("inside", "ssh".to_owned())));
         assert_eq!(label.host_name.as_deref(), Some("a.example"));
+    }
+
+    #[test]
+    fn a_raft_stream_joined_in_the_middle() {
+        let chunk = b"16\r\n\0\0\0\0\0\0\0\x0e\x08\x08\x18\0\x20\0\x28\0\x30\0\x40\0\x58\0\r\n";
+        assert_eq!(feed_mid(Over::TCP, 1, 2, &[(true, chunk)]).named.map(|n| n.name), Some("etcd"));
+        let other = [&chunk[..11], &[0x0f], &chunk[12..]].concat();
+        assert_eq!(feed_mid(Over::TCP, 1, 2, &[(true, &other)]).named, None);
     }
 
     #[test]

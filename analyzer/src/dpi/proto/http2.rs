@@ -21,6 +21,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+/// What gRPC in Go sends to estimate bandwidth and delay (`bdpPing` in grpc-go `internal/transport/bdp_estimator.go`).
+const BANDWIDTH_PING: [u8; 8] = [2, 4, 16, 16, 9, 14, 7, 7];
 
 /// A frame's head: length, type, flags, stream.
 #[derive(Clone, Copy)]
@@ -83,6 +86,7 @@ fn walk(bytes: &[u8]) -> Walk {
                 found.grpc |= body.chunks_exact(6).any(|s| s.be16(0) == Some(0xfe03));
             }
             DATA if message(body, frame.len) => found.grpc = true,
+            PING if body == BANDWIDTH_PING => found.grpc = true,
             _ => {}
         }
         found.requested |= frame.kind == HEADERS && frame.stream % 2 == 1;

@@ -45,6 +45,9 @@ fn login(here: &[u8], facts: &mut Facts) -> Answer {
     let keyed =
         if answer { here.be16(36).is_some_and(|s| s & 0xfc00 == 0) && here.len() >= BHS + len } else { len > 0 };
     let keys = text.is_empty() || printable && text.first_of(200).contains(&b'=');
+    if answer && here.len() < BHS + len && len < 1 << 16 {
+        return Answer::Unsure;
+    }
     if !versions || here.u8(4) != Some(0) || len > 1 << 16 || !session || !keyed || !keys {
         return Answer::NotForUs;
     }

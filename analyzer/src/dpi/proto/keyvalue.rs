@@ -103,6 +103,7 @@ fn redis(look: &Look<'_>) -> Answer {
         // POP3 answers so too: only with a command of the client, or at the port.
         b'+' if rest == b"OK" && (look.port(6379) || look.there.starts_with(b"*")) => Answer::Certain("redis", 0.7),
         b'+' if rest == b"OK" => Answer::Unsure,
+        b'-' if rest.starts_with(b"ERR ") && !look.port(6379) && !look.there.starts_with(b"*") => Answer::Unsure,
         b'-' if errors().iter().any(|e| rest.starts_with(e)) => Answer::Certain("redis", 0.9),
         _ => Answer::NotForUs,
     }

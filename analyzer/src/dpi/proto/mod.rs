@@ -22,6 +22,7 @@ mod mpi;
 mod netbios;
 mod ntp;
 mod nvme_tcp;
+mod protobuf;
 mod ptp;
 mod queue;
 mod quic;
@@ -101,6 +102,7 @@ pub const ALL: &[&[Protocol]] = &[
     nvme_tcp::PROTOCOLS,
     benchmark::PROTOCOLS,
     ucx::PROTOCOLS,
+    protobuf::PROTOCOLS,
 ];
 
 /// The protocols one by one.

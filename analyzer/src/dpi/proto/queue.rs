@@ -95,7 +95,7 @@ fn zmtp(look: &Look<'_>) -> Answer {
 /// Messages in the middle: flags of two bits, a length, to the exact end, several in a row.
 fn frames(look: &Look<'_>) -> Answer {
     let here = look.here;
-    let (mut at, mut count) = (0, 0);
+    let (mut at, mut count, mut flagged) = (0, 0, false);
     while !look.from_start && at < here.len() && count < 8 {
         let (Some(flags), Some(len)) = (here.u8(at), here.u8(at + 1)) else { return Answer::NotForUs };
         let (len, head) = match flags {
@@ -108,8 +108,10 @@ fn frames(look: &Look<'_>) -> Answer {
         }
         at = at.saturating_add(head).saturating_add(len as usize);
         count += 1;
+        flagged |= flags != 0;
     }
-    if count > 0 && at == here.len() {
+    // Without a flag, a length of two bytes before a message (DNS, OpenVPN) looks the same.
+    if count > 0 && at == here.len() && (flagged || count > 2) {
         Answer::Certain("zmtp", if count > 2 { 0.75 } else { 0.6 })
     } else {
         Answer::NotForUs

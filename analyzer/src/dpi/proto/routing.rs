@@ -67,10 +67,13 @@ fn bmp(look: &Look<'_>) -> Answer {
             } else {
                 here.u8(6).is_some_and(|t| t <= 3)
             };
-            if inner {
-                Answer::Certain("bmp", if kind == 4 && look.from_start { 0.93 } else { 0.7 })
-            } else {
-                Answer::NotForUs
+            // A connection opens by Initiation; in its middle, messages follow on each other to the end.
+            let len = here.be32(1).unwrap_or(0) as usize;
+            let follows = here.len() == len || here.u8(len) == Some(3) && here.u8(len + 5).is_some_and(|k| k <= 6);
+            match inner {
+                true if kind == 4 && look.from_start => Answer::Certain("bmp", 0.93),
+                true if !look.from_start && len >= 48 && follows => Answer::Certain("bmp", 0.7),
+                _ => Answer::NotForUs,
             }
         }
         (None | Some(3), _, None) if here.be32(1).is_none_or(|l| l <= 0xffff) => Answer::Unsure,
@@ -170,7 +173,9 @@ mod tests {
         let mut control =
             vec![0x20, 0xc0, 3, 24, 0, 0, 0, 1, 0, 0, 0, 2, 0, 4, 0x93, 0xe0, 0, 4, 0x93, 0xe0, 0, 0, 0, 0];
         assert_eq!(named(Over::UDP, 49152, 3784, &control), Some("bfd"));
-        assert_eq!(named(Over::UDP, 49152, 9, &control), None);
+        assert_eq!(named(Over::UDP, 49152, 9, &control), Some("bfd"));
+        let hours = [&control[..12], &[0xff; 4], &control[16..]].concat();
+        assert_eq!(named(Over::UDP, 49152, 9, &hours), None);
         control[3] = 25;
         assert_eq!(named(Over::UDP, 49152, 3784, &control), None);
         let hello =

@@ -240,6 +240,7 @@ fn tds(look: &Look<'_>) -> Answer {
         3 if exact && status & 1 == 1 && procedure(here.from(8)) => 0.93,
         1 | 3 if exact && status & 1 == 1 && here.le32(8) == Some(22) && here.le32(12) == Some(18) => 0.95,
         1 if exact && here.from(9).chunks(2).take(8).all(|c| c.len() < 2 || c[1] == 0) && here.len() > 24 => 0.85,
+        _ if look.tcp() && matches!(kind, 1 | 3 | 4) && here.len() < usize::from(len) => return Answer::Unsure,
         _ => return Answer::NotForUs,
     };
     Answer::Certain("tds", confidence)

@@ -115,13 +115,11 @@ fn client(body: &[u8], len: usize, facts: &mut Facts) -> Answer {
     let Some(hello) = hello::client(body, false) else {
         // A hello that is malformed inside still stands in a record of TLS, whole and of its length.
         let whole = body.len() == len && len >= 41 && body.u8(0) == Some(3);
-        let more = body.len() < 40 && body.len() < len;
-        return if whole {
-            Answer::Certain("tls", 0.85)
-        } else if more {
-            Answer::Unsure
-        } else {
-            Answer::NotForUs
+        let more = body.len() < len && body.u8(0).is_none_or(|v| v == 3);
+        return match () {
+            () if whole => Answer::Certain("tls", 0.85),
+            () if more => Answer::Unsure,
+            () => Answer::NotForUs,
         };
     };
     tell_client(&hello, facts, 't');
@@ -156,7 +154,8 @@ fn by_alpn(hello: &Hello, otherwise: Name) -> Name {
 
 fn server(body: &[u8], all: &[u8], len: usize, facts: &mut Facts) -> Answer {
     let Some(hello) = hello::server(body, false) else {
-        return if body.len() < 40 && body.len() < len { Answer::Unsure } else { Answer::NotForUs };
+        let more = body.len() < len && body.u8(0).is_none_or(|v| v == 3);
+        return if more { Answer::Unsure } else { Answer::NotForUs };
     };
     if let Some(version) = hello::version_name(hello.best_version) {
         facts.note("tls_version", version);

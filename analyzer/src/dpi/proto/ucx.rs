@@ -112,7 +112,8 @@ fn libfabric(look: &Look<'_>) -> Answer {
     if message(here) {
         return Answer::Certain("libfabric", 0.85);
     }
-    let begun = here.len() < 32 && here.first().is_none_or(|v| matches!(v, 3 | 0)) && look.from_start;
+    let end = if here.u8(0) == Some(3) { 32 + here.be16(2).map_or(0, usize::from) } else { 32 };
+    let begun = here.len() < end && here.first().is_none_or(|v| matches!(v, 3 | 0)) && look.from_start;
     if begun { Answer::Unsure } else { Answer::NotForUs }
 }
 
