@@ -59,9 +59,9 @@ impl Open {
 
     /// Neither direction may teach more.
     pub fn is_spent(&self) -> bool {
-        self.heads.iter().any(|h| {
-            h.packets >= MAX_PACKETS && h.bytes.len() >= FEW_BYTES || h.packets >= MAX_PACKETS + MORE_PACKETS
-        })
+        self.heads
+            .iter()
+            .any(|h| h.packets >= MAX_PACKETS && h.bytes.len() >= FEW_BYTES || h.packets >= MAX_PACKETS + MORE_PACKETS)
     }
 
     /// Settles what is outside and what is inside.
