@@ -7,6 +7,7 @@ mod dhcp;
 mod discovery;
 mod dns;
 mod dtls;
+mod gtp;
 mod http;
 mod http2;
 mod industry;
@@ -82,6 +83,7 @@ pub const ALL: &[&[Protocol]] = &[
     queue::PROTOCOLS,
     keyvalue::PROTOCOLS,
     tunnel::PROTOCOLS,
+    gtp::PROTOCOLS,
     rpc::PROTOCOLS,
     terminal::PROTOCOLS,
     mail::PROTOCOLS,
