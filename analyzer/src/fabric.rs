@@ -1,5 +1,6 @@
 //! The whole fabric: merges ticks, lets the detectors judge, publishes the report.
 
+mod costs;
 mod names;
 mod publish;
 mod totals;
@@ -50,6 +51,7 @@ pub struct Fabric {
     totals: Totals,
     engine: Engine,
     jobs: Jobs,
+    job_links: costs::JobLinks,
 }
 
 impl Fabric {
@@ -57,7 +59,7 @@ impl Fabric {
     pub fn new(config: FabricConfig) -> Self {
         let engine = Engine::new(&config.findings);
         let jobs = Jobs::new(JobsConfig::default(), config.sampled_one_in.is_some_and(|n| n > 1));
-        Self { config, totals: Totals::default(), engine, jobs }
+        Self { config, totals: Totals::default(), engine, jobs, job_links: costs::JobLinks::default() }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
@@ -68,6 +70,7 @@ impl Fabric {
         if looked {
             changed.extend(self.engine.judge_jobs(self.jobs.known()));
         }
+        self.charge(&mut changed);
         changed
     }
 
@@ -76,7 +79,16 @@ impl Fabric {
         self.jobs.finish();
         let mut changed = self.engine.judge_jobs(self.jobs.known());
         changed.extend(self.engine.finish());
+        self.charge(&mut changed);
         changed
+    }
+
+    /// Tells findings what they cost each job.
+    fn charge(&mut self, changed: &mut [Finding]) {
+        if !changed.is_empty() && !self.jobs.known().is_empty() {
+            self.job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
+            self.job_links.charge(changed, self.jobs.known());
+        }
     }
 
     /// Links by index.
@@ -89,16 +101,26 @@ impl Fabric {
         let (mut flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report);
         let (mut qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
         self.jobs.label(&mut flows, &mut qps);
+        let known = self.jobs.known();
+        let job_links = costs::JobLinks::of(&self.totals, known);
+        let (mut jobs, mut findings, mut links) =
+            (self.jobs.report(), self.engine.findings(), publish::links(&self.totals));
+        job_links.charge(&mut findings, known);
+        for (job, state) in jobs.iter_mut().zip(known) {
+            job.lost = job_links.ledger(state, &findings);
+            job.efficiency = costs::efficiency(state);
+        }
+        links.iter_mut().for_each(|link| link.jobs = job_links.on(&link.id));
         Report {
             schema: "fabricscope.report/1".to_owned(),
             capture: publish::capture(&self.totals, &self.config, files),
-            links: publish::links(&self.totals),
+            links,
             flows,
             flows_left_out,
             qps,
             qps_left_out,
-            jobs: self.jobs.report(),
-            findings: self.engine.findings(),
+            jobs,
+            findings,
         }
     }
 }

@@ -9,7 +9,7 @@ mod live;
 
 use serde::{Deserialize, Serialize};
 
-pub use job::{Collective, Job, Parallelism, Step, StepTime, Straggler};
+pub use job::{Collective, Job, LostTime, Parallelism, Step, StepTime, Straggler};
 pub use live::LiveInput;
 
 /// What runs over a queue pair, named by connection management, port or payload: `nvme-rdma`, `nfs-rdma`, ...
@@ -193,6 +193,9 @@ pub struct Link {
     pub flows: u64,
     /// TCP retransmissions.
     pub tcp_retransmitted: u64,
+    /// Jobs that depend on it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
 }
 
 /// Identity of the mirror behind a link.

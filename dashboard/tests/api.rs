@@ -305,3 +305,27 @@ async fn an_unchanged_file_is_not_sent_again() {
     assert_eq!(router.clone().oneshot(again).await.unwrap().status(), StatusCode::NOT_MODIFIED);
     assert_eq!(get(&router, "/assets/../Cargo.toml").await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn health_blames_roots_only_and_says_why() {
+    let router = served().await;
+    let links = json(&router, "/api/v1/health/links").await;
+    assert_eq!(links["known"], true);
+    let rows = links["rows"].as_array().unwrap();
+    let counted: u64 = ["healthy", "degraded", "avoid"].iter().map(|s| links["counts"][s].as_u64().unwrap()).sum();
+    assert_eq!(counted, rows.len() as u64);
+    for row in rows {
+        assert_eq!(row["state"] == "healthy", row["why"].as_array().unwrap().is_empty(), "{row}");
+        assert_eq!(row["state"] == "healthy", row["since_ns"].is_null(), "{row}");
+    }
+    let ill = json(&router, "/api/v1/health/links?state=degraded").await;
+    assert!(ill["rows"].as_array().unwrap().iter().all(|row| row["state"] == "degraded"));
+    let silent = ill["rows"].as_array().unwrap().iter().any(|row| row["why"][0]["kind"] == "link_silent");
+    assert!(silent, "the open warning of the made-up minute: {ill}");
+    let hosts = json(&router, "/api/v1/health/hosts").await;
+    assert!(!hosts["rows"].as_array().unwrap().is_empty());
+    let (_, metrics) = get(&router, "/metrics").await;
+    assert!(metrics.contains("fabricscope_links_by_health{state=\"avoid\"}"));
+    let nothing = json(&empty(None), "/api/v1/health/hosts").await;
+    assert_eq!((&nothing["known"], nothing["rows"].as_array().unwrap().len()), (&false.into(), 0));
+}

@@ -81,6 +81,8 @@ fn job(job: &JobState) -> report::Job {
         steps_left_out: job.steps_forgotten,
         step_ns: step_ns(job),
         stragglers: stragglers(job),
+        lost: Vec::new(),
+        efficiency: None,
         confidence: job.confidence,
         ended: job.ended,
     }

@@ -24,6 +24,12 @@ pub struct Job {
     /// Ranks that hold the others up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stragglers: Vec<Straggler>,
+    /// Time lost beyond the job's best steps, by cause, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostTime>,
+    /// Time of the job's best steps over that of its median step, 0..1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub efficiency: Option<f64>,
     /// 0..1.
     pub confidence: f32,
     /// Silent for ten of its periods.
@@ -98,4 +104,21 @@ pub struct Straggler {
     pub share: f64,
     /// Steps that it held up.
     pub steps: u64,
+}
+
+/// Time that a job lost to one cause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LostTime {
+    /// Kind of a finding, or `late_start` or `slow_message` with the rank, or `unexplained`.
+    pub cause: String,
+    /// The finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
+    /// Time beyond the best steps, ns.
+    pub lost_ns: u64,
+    /// Steps that lost it.
+    pub steps: u64,
+    /// Share of the job's time, 0..1.
+    pub share: f64,
 }

@@ -118,6 +118,12 @@ const LINK_SORT: &[&str] = &[
 ];
 const FINDING_SORT: &[&str] = &["severity", "since_ns", "kind", "value"];
 
+const STATE: Param = Param {
+    name: "state",
+    about: "Only those in this state.",
+    kind: Kind::OneOf(&["any", "healthy", "degraded", "avoid"]),
+};
+
 /// Every endpoint.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
@@ -244,6 +250,19 @@ pub const ENDPOINTS: &[Endpoint] = &[
             about: "Most steps of each job, the newest.",
             kind: Kind::Whole { min: 0, max: 10_000, default: 10_000 },
         }],
+    },
+    Endpoint {
+        path: "/api/v1/health/hosts",
+        about: "For schedulers: hosts as healthy, degraded (a warning is open) or avoid (a critical finding is), since when, why, and \
+                the jobs touched. What only follows from another open finding does not count.",
+        media: "application/json",
+        params: &[STATE],
+    },
+    Endpoint {
+        path: "/api/v1/health/links",
+        about: "The same for links.",
+        media: "application/json",
+        params: &[STATE],
     },
     Endpoint {
         path: "/api/v1/kinds",

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::health::{self, Health};
 use super::params::Params;
 use super::{ApiError, Context};
 use crate::TickNumbers;
@@ -37,6 +38,7 @@ pub(super) async fn metrics(State(context): State<Context>, _: Params) -> Result
         interfaces(&mut text, &report.capture.files);
         findings(&mut text, &report.findings);
         links(&mut text, report);
+        healths(&mut text, report);
     }
     if let Some(tick) = &tick {
         rates(&mut text, tick);
@@ -191,6 +193,17 @@ fn links(text: &mut Text, report: &Report) {
     text.counter("link_ce_packets_total", "CE-marked packets by link.", &samples(&of(|link| link.ce_packets)));
     let peak = of(|link| link.burst.max_bps_100us);
     text.gauge("link_peak_100us_bits_per_second", "Highest 100 us bin since the start, by link.", &samples(&peak));
+}
+
+/// What schedulers may use: counts by state, and by name those that are not healthy.
+fn healths(text: &mut Text, report: &Report) {
+    for (what, rows) in [("host", health::hosts(report)), ("link", health::links(report))] {
+        let counts = health::counts(&rows).map(|(state, n)| ([("state", state.name())], n as f64));
+        text.gauge(&format!("{what}s_by_health"), "How many are healthy, degraded, to be avoided.", &samples(&counts));
+        let ill = rows.iter().filter(|row| row.state > Health::Healthy).take(LINKS_MAX);
+        let ill: Vec<_> = ill.map(|row| ([(what, row.id.as_str())], f64::from(row.state as u8))).collect();
+        text.gauge(&format!("{what}_health"), "1 degraded, 2 avoid; healthy ones are left out.", &samples(&ill));
+    }
 }
 
 /// Of the newest tick: its busiest links.

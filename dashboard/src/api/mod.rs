@@ -5,6 +5,7 @@ mod endpoints;
 mod error;
 mod evidence;
 mod findings;
+mod health;
 mod jobs;
 mod json;
 mod kinds;
@@ -106,6 +107,8 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/api/v1/findings/{id}", get(findings::finding))
         .route("/api/v1/findings/{id}/pcapng", get(evidence::pcapng))
         .route("/api/v1/jobs", get(jobs::jobs))
+        .route("/api/v1/health/hosts", get(health::of_hosts))
+        .route("/api/v1/health/links", get(health::of_links))
         .route("/api/v1/kinds", get(registry::kinds))
         .route("/api/v1/verdict", get(verdict::verdict))
         .route("/api/v1/live", get(stream::live))
