@@ -19,7 +19,7 @@ fn lends_exactly(mode: Mode, sent: &[Vec<u8>]) {
         frames.iter().for_each(|f| sender.send(f));
         step(&mut sources, &mut seen, 1, |_| false);
     }
-    step(&mut sources, &mut seen, 2_000, |s| frames_in(s) >= sent.len());
+    step(&mut sources, &mut seen, 20_000, |s| frames_in(s) >= sent.len());
     let after = sys::clock_ns(libc::CLOCK_REALTIME);
     let seen = &seen[0];
     let missing: Vec<usize> = (0..sent.len()).filter(|n| !seen.frames.contains(&sent[*n])).collect();
