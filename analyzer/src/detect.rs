@@ -12,6 +12,7 @@ mod engine;
 mod ledger;
 mod map;
 mod needless;
+mod sender_rate;
 mod silence;
 mod symptom;
 mod window;
@@ -33,6 +34,7 @@ mod link_saturated;
 mod link_silent;
 mod microburst;
 mod mirror_loss;
+mod packet_trim;
 mod pfc_congestion;
 mod pfc_deadlock;
 mod pfc_storm;
@@ -102,6 +104,7 @@ pub static KINDS: &[&Kind] = &[
     &pfc_congestion::KIND,
     &pfc_storm::KIND,
     &pfc_deadlock::KIND,
+    &packet_trim::KIND,
     &slow_receiver::KIND,
     &link_saturated::KIND,
     &ecmp_imbalance::KIND,

@@ -77,6 +77,8 @@ pub struct RoceCounters {
     pub duplicated: u64,
     /// Acknowledgements that repeat the one before: what was sent again had arrived the first time.
     pub acknowledged_again: u64,
+    /// Packets whose payload a switch cut off instead of dropping them.
+    pub trimmed: u64,
 }
 
 /// What one link did in one tick.

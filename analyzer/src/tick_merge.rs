@@ -36,6 +36,7 @@ impl RoceCounters {
         self.lost_after_tap += other.lost_after_tap;
         self.duplicated += other.duplicated;
         self.acknowledged_again += other.acknowledged_again;
+        self.trimmed += other.trimmed;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::packet::Addr;
-use crate::report::{Evidence, Finding, FirstPacket, Severity};
+use crate::report::{Evidence, Finding, FirstPacket, Severity, Subject};
 use crate::tick::{LinkId, QpKey};
 
 use super::symptom::Symptom;
@@ -55,6 +55,7 @@ pub struct Case {
     note: Option<String>,
     advice: Option<&'static str>,
     caveats: BTreeSet<String>,
+    culprit: Option<Addr>,
 }
 
 impl Case {
@@ -84,6 +85,7 @@ impl Case {
             note: None,
             advice: None,
             caveats: BTreeSet::new(),
+            culprit: None,
         };
         case.add(symptom, map);
         case
@@ -119,6 +121,7 @@ impl Case {
         self.packets.dedup();
         self.packets.truncate(MAX_PACKETS);
         self.caveats.extend(symptom.caveats);
+        self.culprit = symptom.culprit.or(self.culprit);
         for name in symptom.involved {
             self.involve(name);
         }
@@ -168,6 +171,12 @@ impl Case {
         super::window::duration(self.last_ns.saturating_sub(self.since_ns))
     }
 
+    /// A job's finding names the host that it waits for, too.
+    fn subject(&self, map: &Map) -> Subject {
+        let subject = self.about.subject(map, self.carrier);
+        Subject { host: subject.host.clone().or_else(|| self.culprit.map(|h| h.to_string())), ..subject }
+    }
+
     /// As the report has it. `ended`: whether the cause is over.
     pub fn finding(&self, kind: &Kind, map: &Map, ended: bool, blind: Option<String>) -> Finding {
         let numbers = self.sums.iter().chain(&self.peaks).map(|(name, &value)| ((*name).to_owned(), value)).collect();
@@ -180,7 +189,7 @@ impl Case {
             id: self.id.clone(),
             kind: kind.name.to_owned(),
             severity: self.severity,
-            subject: self.about.subject(map, self.carrier),
+            subject: self.subject(map),
             since_ns: self.since_ns,
             until_ns: ended.then_some(self.last_ns),
             value: self.value,

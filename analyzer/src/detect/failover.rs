@@ -72,13 +72,19 @@ impl Exodus<'_> {
         view.map.last_ns(self.from) < self.first_move_ns()
     }
 
+    /// Both directions of the link were silent when they left, and it came back within the tick.
+    fn interrupted(&self, view: &View<'_>) -> bool {
+        let back = view.map.reverse(self.from);
+        back.is_some_and(|back| [self.from, back].iter().all(|l| silent_at(view, *l, self.first_move_ns())))
+    }
+
     fn cut(&self) -> impl Iterator<Item = &&Move> {
         self.moves.iter().filter(|m| m.rewound_packets > 0)
     }
 
     /// The link failed: it carries nothing since, or flows lost what they had on it.
     pub fn failed(&self, view: &View<'_>) -> bool {
-        self.dead(view) || self.cut().next().is_some()
+        self.dead(view) || self.cut().next().is_some() || self.interrupted(view)
     }
 
     /// The last packet on the link before they left.
@@ -101,6 +107,19 @@ impl Exodus<'_> {
         let stalled = self.cut().map(|m| gap_ns(m)).max();
         stalled.or_else(|| self.gaps().first().copied()).unwrap_or(0)
     }
+}
+
+/// Silence in both directions around a move that shows an interruption: far beyond any switching or pause time.
+const INTERRUPTED_NS: u64 = 10_000_000;
+
+/// Was a link silent for long at a moment of the tick?
+fn silent_at(view: &View<'_>, link: LinkId, at_ns: u64) -> bool {
+    let Some(tick) = view.tick.links.iter().find(|l| l.link == link.0) else {
+        return view.map.last_ns(link) + INTERRUPTED_NS <= at_ns;
+    };
+    let began = tick.silent_until_ns.saturating_sub(tick.silent_ns_max);
+    let ended = tick.silent_ns_max >= INTERRUPTED_NS && (began..tick.silent_until_ns).contains(&at_ns);
+    ended || tick.last_ns < at_ns && view.tick.end_ns >= tick.last_ns + INTERRUPTED_NS
 }
 
 /// A flow that moves more often than this in one tick, and with every tenth packet, is sprayed.

@@ -8,6 +8,7 @@ use crate::tick::LinkId;
 
 use super::config::{Knob, Knobs, hold};
 use super::link_saturated::busiest;
+use super::sender_rate::{SenderRates, Slow};
 use super::window::{percent, trim};
 use super::{About, Case, Detector, Kind, Symptom, View};
 
@@ -16,7 +17,9 @@ pub(super) static KIND: Kind = Kind {
     title: "Link slower than it should be",
     shows: "The busiest 100 us of a link stay well under its own earlier ones (or its rated speed) though a queue stands before it: its packets carry \
             congestion marks while it is not full, and a parallel link, or the link itself before, reached more. \
-            Marks of a queue further back look alike; the finding upstream of it then names the cause.",
+            Marks of a queue further back look alike; the finding upstream of it then names the cause. \
+            Without marks: a host's link on which eight messages in a row all took much longer from first to last packet than before, \
+            while other hosts send as fast as ever, and nothing told the host to slow down.",
     advice: "Compare negotiated and rated speed, lanes and FEC of the port; look for a shaper or a policer.",
     knobs: &[
         Knob {
@@ -60,6 +63,7 @@ struct LinkDegraded {
     min_marks: u64,
     min_past: usize,
     pasts: BTreeMap<LinkId, Past>,
+    senders: SenderRates,
 }
 
 #[derive(Default)]
@@ -83,6 +87,7 @@ impl LinkDegraded {
             min_marks: knobs.count("min_marks").max(1),
             min_past: knobs.count("min_past_slots").max(1) as usize,
             pasts: BTreeMap::new(),
+            senders: SenderRates::default(),
         }
     }
 
@@ -115,6 +120,16 @@ impl LinkDegraded {
     }
 }
 
+impl LinkDegraded {
+    fn slow_sender(&self, slow: &Slow) -> Symptom {
+        Symptom::new(About::Link(slow.link), Severity::Warning, slow.since_ns, slow.last_ns)
+            .worst(1.0 - slow.bps / slow.before_bps, "share", 1.0 - self.share)
+            .peak("message_rate_bps", slow.bps)
+            .peak("reached_before_bps", slow.before_bps)
+            .note("messages")
+    }
+}
+
 impl Past {
     /// A slot that is no part of a lowered ceiling. An idle one between does not end a run; a fast one does.
     fn remember(&mut self, slot: &LinkSlot, share: f64) {
@@ -141,11 +156,22 @@ impl Detector for LinkDegraded {
                 out.extend(self.slot(view, link, slot, beside));
             }
         }
+        let slow = self.senders.judge(view, self.share);
+        out.extend(slow.iter().map(|s| busiest(view, s.link, self.slow_sender(s))));
     }
 }
 
 fn explain(case: &Case) -> String {
     let before = case.peak("reached_before_bps").max(case.peak("parallel_reached_bps"));
+    if case.note() == "messages" {
+        return format!(
+            "Messages leave {} at {} Mbit/s at most, where it was {} Mbit/s before ({} less), while other hosts send as fast as ever.",
+            case.name,
+            trim(case.peak("message_rate_bps") / 1e6),
+            trim(before / 1e6),
+            percent(case.value)
+        );
+    }
     format!(
         "{} does not get over {} Gbit/s although packets queue for it; before, or beside it, {} Gbit/s were reached ({} less).",
         case.name,

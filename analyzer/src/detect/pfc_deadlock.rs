@@ -23,6 +23,13 @@ pub(super) static KIND: Kind = Kind {
             what: "every link of the circle held so long without a break",
             source: "twice the storm time",
         },
+        Knob {
+            name: "early_ms",
+            unit: "ms",
+            values: [40.0, 40.0, 200.0],
+            what: "the same for a warning: a circle does not open by itself",
+            source: "twice the early warning of a storm",
+        },
         hold(1000.0),
     ],
     follows: &[follows("pfc_storm", Relation::Path)],
@@ -32,6 +39,7 @@ pub(super) static KIND: Kind = Kind {
 
 struct PfcDeadlock {
     min_ns: u64,
+    early_ns: u64,
 }
 
 /// A link held in this tick.
@@ -44,7 +52,7 @@ struct Held {
 
 impl PfcDeadlock {
     fn new(knobs: &Knobs) -> Self {
-        Self { min_ns: knobs.ns("min_ms") }
+        Self { min_ns: knobs.ns("min_ms"), early_ns: knobs.ns("early_ms") }
     }
 }
 
@@ -75,7 +83,7 @@ impl Detector for PfcDeadlock {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         let mut held: BTreeMap<String, Vec<Held>> = BTreeMap::new();
         for (link, _, slots) in view.links() {
-            let longest = slots.iter().max_by_key(|s| s.held_ns()).filter(|s| s.held_ns() >= self.min_ns);
+            let longest = slots.iter().max_by_key(|s| s.held_ns()).filter(|s| s.held_ns() >= self.early_ns);
             if let (Some(slot), Some(info)) = (longest, view.map.info(link)) {
                 let (since_ns, until_ns) = (slot.held_since_ns, slot.held_until_ns);
                 held.entry(info.from.clone()).or_default().push(Held { link, to: info.to.clone(), since_ns, until_ns });
@@ -86,8 +94,11 @@ impl Detector for PfcDeadlock {
         let since = links.iter().map(|h| h.since_ns).max().unwrap_or(0);
         let last = links.iter().map(|h| h.until_ns).min().unwrap_or(since).max(since);
         let ms = (last - since) as f64 / 1e6;
-        let mut symptom = Symptom::new(About::Link(first.link), Severity::Critical, since, last)
-            .worst(ms, "ms", self.min_ns as f64 / 1e6)
+        let dead = last - since >= self.min_ns;
+        let (severity, least) =
+            if dead { (Severity::Critical, self.min_ns) } else { (Severity::Warning, self.early_ns) };
+        let mut symptom = Symptom::new(About::Link(first.link), severity, since, last)
+            .worst(ms, "ms", least as f64 / 1e6)
             .peak("links_in_circle", links.len() as f64)
             .peak("held_ns", (last - since) as f64);
         for h in &links {

@@ -96,6 +96,8 @@ pub struct Symptom {
     pub qps: Vec<QpKey>,
     /// What limits the judgement.
     pub caveats: Vec<String>,
+    /// The host that a job waits for, where that is known.
+    pub culprit: Option<Addr>,
 }
 
 impl Symptom {
@@ -120,6 +122,7 @@ impl Symptom {
             hosts: Vec::new(),
             qps: Vec::new(),
             caveats: Vec::new(),
+            culprit: None,
         }
     }
 

@@ -24,8 +24,12 @@ impl Worker {
             return Outcome { facts, ..Outcome::default() };
         }
         let flows = &self.flows;
+        let trimmed = rdma.trimmed(packet, bth);
         let peer = rdma.peer;
         let mut seen = rdma.take(packet, bth, sight, || peer.map_or_else(Peer::default, |p| as_peer(flows.peek(p))));
+        if trimmed {
+            seen.facts.add(Facts::TRIMMED);
+        }
         if icrc == Some(true) && !seen.copy {
             rdma.sound();
             seen.facts.add(Facts::ICRC_OK);

@@ -20,9 +20,11 @@ impl Facts {
     pub const RNR: Self = Self(0x100);
     pub const ICRC_OK: Self = Self(0x200);
     pub const ICRC_BAD: Self = Self(0x400);
+    pub const TRIMMED: Self = Self(0x800);
 
     /// What a packet is wherever it is seen, and not what happened at the place that showed it first.
-    const OF_THE_PACKET: u16 = Self::DATA.0 | Self::REPEAT.0 | Self::NAK_SEQUENCE.0 | Self::NAK_OTHER.0 | Self::RNR.0;
+    const OF_THE_PACKET: u16 =
+        Self::DATA.0 | Self::REPEAT.0 | Self::NAK_SEQUENCE.0 | Self::NAK_OTHER.0 | Self::RNR.0 | Self::TRIMMED.0;
 
     pub fn has(self, fact: Self) -> bool {
         self.0 & fact.0 != 0
@@ -68,5 +70,6 @@ impl RoceCounters {
         self.rnr += one(Facts::RNR);
         self.icrc_checked += one(Facts::ICRC_OK) + one(Facts::ICRC_BAD);
         self.icrc_bad += one(Facts::ICRC_BAD);
+        self.trimmed += one(Facts::TRIMMED);
     }
 }

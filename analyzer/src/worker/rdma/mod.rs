@@ -105,6 +105,8 @@ pub(super) struct Rdma {
     answered_ns: u64,
     open_message_bytes: u64,
     pmtu: u32,
+    /// DSCP of its first whole data packet.
+    dscp: Option<u8>,
 }
 
 impl Rdma {
@@ -131,6 +133,7 @@ impl Rdma {
             answered_ns: 0,
             open_message_bytes: 0,
             pmtu: 0,
+            dscp: None,
         }
     }
 
@@ -186,6 +189,19 @@ impl Rdma {
         } else {
             self.pmtu = self.pmtu.max(bytes);
         }
+    }
+
+    /// A data packet that a switch cut: the frame was shorter than its IP header says, and it travels in another class than
+    /// the others of its direction (as SONiC and SAI trim). A mirror that cuts leaves the class as it was.
+    pub fn trimmed(&mut self, packet: &Packet<'_>, bth: &Bth) -> bool {
+        let Some(ip) = packet.ip.filter(|_| matches!(op(bth.opcode).role, Role::Request | Role::Response)) else {
+            return false;
+        };
+        let says = packet.network.get(2..4).map_or(0, |b| b.iter().fold(0, |n, &b| n << 8 | u32::from(b)));
+        let version = packet.network.first().map_or(0, |b| b >> 4);
+        let cut = version == 4 && says > packet.wire_len && !packet.mirror.truncated;
+        let usual = *self.dscp.get_or_insert(ip.dscp);
+        cut && usual != ip.dscp
     }
 
     /// A packet whose ICRC is wrong: counted by what it claims to be, and not believed.

@@ -1,0 +1,82 @@
+//! The same scenarios through worse mirrors.
+
+use fixtures::sim::mirror::Format;
+use fixtures::sim::scenario::Scenario;
+
+/// What is done to every mirror of a scenario.
+pub struct Variant {
+    pub title: &'static str,
+    /// What can't be expected any more, and why.
+    pub means: &'static str,
+    /// Judged by every test run.
+    pub always: bool,
+    change: fn(&mut Scenario),
+}
+
+pub const ALL: &[Variant] = &[
+    Variant {
+        title: "mirror loses 1 %",
+        means: "Gaps in the envelope's sequence show it; every finding of that time carries the caveat.",
+        always: true,
+        change: |s| {
+            for mirror in &mut s.mirrors {
+                mirror.format = Format::Erspan3;
+                mirror.snaplen = 128;
+                mirror.loss = 0.01;
+            }
+        },
+    },
+    Variant {
+        title: "one frame in 100",
+        means: "PSN order, messages, jobs, pauses and moves can't be known from a sample: only shares (marks) and rates are judged.",
+        always: false,
+        change: |s| s.mirrors.iter_mut().for_each(|m| m.one_in = 100),
+    },
+    Variant {
+        title: "cut to 96 bytes",
+        means: "Headers are whole; only the ICRC, and with it corruption, can't be seen.",
+        always: true,
+        change: |s| {
+            for mirror in &mut s.mirrors {
+                mirror.cut = Some(96);
+                mirror.snaplen = 96;
+            }
+        },
+    },
+    Variant {
+        title: "5 % of frames twice",
+        means: "A copy is told by IP identification and place.",
+        always: true,
+        change: |s| s.mirrors.iter_mut().for_each(|m| m.doubling = 0.05),
+    },
+    Variant {
+        title: "clocks 10 us apart",
+        means: "The order between taps is lost; within one tap it is not.",
+        always: true,
+        change: |s| {
+            for (at, mirror) in s.mirrors.iter_mut().enumerate() {
+                mirror.offset_ns = [0, 10_000, -10_000, 5_000][at % 4];
+            }
+        },
+    },
+];
+
+impl Variant {
+    /// A scenario so changed.
+    pub fn of(&self, scenario: &Scenario) -> Scenario {
+        let mut changed = scenario.clone();
+        (self.change)(&mut changed);
+        changed
+    }
+}
+
+/// Every scenario whose mirrors are good so far, changed.
+pub fn of_all(variant: &Variant, scenarios: &[Scenario]) -> Vec<Scenario> {
+    let good = |s: &&Scenario| {
+        let plain = |m: &fixtures::sim::mirror::MirrorPlan| {
+            m.loss == 0.0 && m.one_in == 1 && m.doubling == 0.0 && m.offset_ns == 0 && m.cut.is_none()
+        };
+        s.mirrors.iter().all(plain) && !s.name.contains("_hosts")
+    };
+    scenarios.iter().filter(good).map(|s| variant.of(s)).collect()
+}
