@@ -24,7 +24,7 @@ use judge::{Judged, judge};
 use truth::Case;
 
 /// Simulated scenarios judged by every test run: short ones, over all families of faults, and two without any.
-const ALWAYS: [&str; 12] = [
+const ALWAYS: [&str; 11] = [
     "healthy_two_rings",
     "healthy_doubled",
     "incast",
@@ -36,7 +36,6 @@ const ALWAYS: [&str; 12] = [
     "link_flap",
     "host_link_down",
     "reordering",
-    "packet_trim",
 ];
 
 /// The report of the program as a user runs it.
