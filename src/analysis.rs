@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use analyzer::dpi::Signatures;
@@ -99,6 +100,15 @@ fn write_down(args: &AnalysisArgs, task: &Task, settings: &Settings, outlets: &m
     outlets.recorder = Recorder::new(task.write.as_ref(), recent.clone())?;
     outlets.evidence = recent.map(|recent| Evidence::new(recent, shelf, folder, settings.plan.clone()));
     Ok(())
+}
+
+/// Analyses to the end, for the report alone: every flow and queue pair that is remembered stands in it.
+pub fn analyse(args: &AnalysisArgs, mut task: Task, stop: &AtomicBool) -> Result<Report, Failure> {
+    let config = Config::read(args.config.as_deref(), args.preset.as_deref())?;
+    let mut settings = settings(args, config, &mut task)?;
+    settings.fabric.max_flows_in_report = settings.fabric.flow_capacity;
+    settings.fabric.max_qps_in_report = settings.fabric.qp_capacity;
+    run(task.source, &settings, Outlets::default(), stop, &mut |_| ())
 }
 
 /// Store and dashboard.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use analyzer::report::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dissect::Ends;
+
 /// Where the dashboard listens unless told otherwise: this machine only.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
@@ -17,6 +19,7 @@ Examples:
   fabricscope replay mirror.pcap.zst
   fabricscope replay leaf0.pcap leaf1.pcap --topology fabric.toml --report out.json --fail-on critical
   tcpdump -i span0 -w - | fabricscope replay -
+  fabricscope dissect mirror.pcap.zst --flow 10.0.0.1:40000-10.0.0.2:443
   fabricscope replay captures/ --store embedded --serve
   fabricscope run --interface span0 --topology fabric.toml --store embedded --serve=0.0.0.0:8080";
 
@@ -36,6 +39,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Analyse what arrives on interfaces: mirror ports, taps.
     Run(RunArgs),
+    /// Tell one flow's story: who opened it, what it is and how that is known, how it fared, which findings touch it.
+    Dissect(DissectArgs),
     /// Say what this machine can do as a sensor, and what would mend what it can't.
     Doctor(DoctorArgs),
     /// Write a starting topology file from what captures show.
@@ -110,6 +115,52 @@ pub struct ReplayArgs {
     /// What every analysis may be told.
     #[command(flatten)]
     pub analysis: AnalysisArgs,
+}
+
+/// `dissect`.
+#[derive(Debug, Args)]
+pub struct DissectArgs {
+    /// Capture files, or folders of them; several are one fabric, merged by time.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub inputs: Vec<PathBuf>,
+    /// The flow, its ends in either order: 10.0.0.1:40000-10.0.0.2:443, or [fd00::1]:40000-[fd00::2]:443.
+    #[arg(long, value_name = "ADDRESS:PORT-ADDRESS:PORT")]
+    pub flow: Ends,
+    /// What is known of the fabric, TOML or JSON (docs/topology.md).
+    #[arg(long, value_name = "FILE")]
+    pub topology: Option<PathBuf>,
+    /// Signatures of your own that name flows, TOML (docs/signatures.md).
+    #[arg(long, value_name = "FILE.toml")]
+    pub signatures: Option<PathBuf>,
+    /// Thresholds and what else can be configured, TOML (docs/findings.md lists them).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to print on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+impl DissectArgs {
+    /// What the analysis behind it is told.
+    pub fn analysis(&self) -> AnalysisArgs {
+        AnalysisArgs {
+            topology: self.topology.clone(),
+            signatures: self.signatures.clone(),
+            filter: None,
+            report: None,
+            store: None,
+            store_dir: None,
+            serve: None,
+            config: self.config.clone(),
+            preset: None,
+            tick: Time(Duration::from_millis(100)),
+            sampling: None,
+            evidence: None,
+            quiet: true,
+            format: self.format,
+            fail_on: None,
+        }
+    }
 }
 
 /// `run`.

@@ -7,6 +7,7 @@ pub mod args;
 mod config;
 mod confine;
 pub mod demo;
+pub mod dissect;
 pub mod doctor;
 mod evidence;
 pub mod failure;

@@ -25,6 +25,7 @@ fn command(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Replay(args) => fabricscope::replay::replay(args),
         Command::Run(args) => fabricscope::run::run(args),
+        Command::Dissect(args) => fabricscope::dissect::dissect(args),
         Command::Doctor(args) => fabricscope::doctor::doctor(args),
         Command::Topology(args) => fabricscope::topology::topology(args),
         Command::Demo(args) => fabricscope::demo::demo(args),

@@ -156,6 +156,45 @@ fn names_hold_under_hard_conditions() {
     }
 }
 
+/// Real payload, cut at every length and with single bits changed, costs the engine neither a panic nor its bounds.
+#[test]
+fn real_payload_cut_and_damaged_is_survived() {
+    let Some(programs) = shared("programs") else { return };
+    let table = names(&programs.join("../../score/names.json"));
+    for capture in captures(&programs, &table) {
+        let frames = Frames::open(&capture.path);
+        let packets = frames.packets();
+        let (all, conversations) = by_conversation(&packets);
+        let mut begun = vec![0_u8; conversations.len()];
+        for (of, packet) in all.iter().filter(|(_, p)| !p.payload.is_empty()) {
+            begun[*of] += u8::from(begun[*of] < 5);
+            if begun[*of] < 4 {
+                damage(packet);
+            }
+        }
+    }
+}
+
+/// Every shorter length, then a changed bit at every 7th of the first places; each in a conversation of its own.
+fn damage(packet: &analyzer::packet::Packet<'_>) {
+    let mut engine = Inspector::default();
+    let mut key = key(packet);
+    let mut try_one = |payload: &[u8]| {
+        let cut = analyzer::packet::Packet { payload, payload_len: payload.len() as u32, ..*packet };
+        key.sport = key.sport.wrapping_add(1);
+        let label = engine.observe(&key, &cut);
+        let attrs = label.and_then(|l| l.attrs);
+        assert!(attrs.iter().flat_map(|a| a.iter()).all(|(_, v)| v.len() <= analyzer::dpi::facts::MAX_VALUE));
+    };
+    let head = &packet.payload[..packet.payload.len().min(256)];
+    (0..head.len()).for_each(|len| try_one(&head[..len]));
+    for at in (0..head.len()).step_by(7) {
+        let mut changed = head.to_vec();
+        changed[at] ^= 1 << (at % 8);
+        try_one(&changed);
+    }
+}
+
 /// The variants do what they say.
 #[test]
 fn a_variant_keeps_the_bytes_of_a_stream() {

@@ -23,12 +23,17 @@ pub struct Entry {
 }
 
 /// Names that are given elsewhere than by a probe of payload.
-const BY_TRANSPORT: [(&str, &str); 7] = [
+const BY_TRANSPORT: [(&str, &str); 12] = [
     ("roce", "RoCE version 1 and 2: by the base transport header"),
     ("cnp", "Congestion notification packets, opcode 0x81"),
     ("rdma-cm", "Connection management: MADs on queue pair 1"),
     ("nvme-rdma", "NVMe over RDMA: by its service identifier in connection management"),
     ("nfs-rdma", "NFS over RDMA: likewise"),
+    ("iser", "iSCSI extensions for RDMA: likewise"),
+    ("smb-direct", "SMB over RDMA: likewise"),
+    ("lustre-o2ib", "Lustre over RDMA: likewise"),
+    ("rds, rtrs", "Reliable datagram sockets, RDMA transport of block devices: likewise"),
+    ("glusterfs-rdma", "GlusterFS over RDMA: likewise"),
     ("ftp-data", "FTP data connections: announced on the control connection"),
     ("rtp", "Media streams: announced by SIP, or by their own sequence"),
 ];
@@ -62,6 +67,34 @@ fn entry(p: &'static Protocol) -> Entry {
     Entry { names, title: p.title, group: group(p.group), over: over(p.over), ports: p.ports, source: p.source }
 }
 
+/// How names come about: what a reader should know before the tables.
+const HOW: &str = "
+## How a flow is named
+
+The first payload bytes of both directions are looked at: at most 8 KiB of a TCP stream, put in order, and 16 payload packets
+(up to 32 where they hold little). Every probe sees the same bytes; those that exclude themselves are not asked again; the
+strongest evidence names the flow. Weak evidence must come twice, or at a port of the protocol. A prologue (CONNECT, SOCKS,
+PROXY, STARTTLS, an upgrade) is followed into what it carries. Where nothing is recognised, the flow stays unnamed and its
+behaviour is described instead: an unknown is better than a wrong name. `fabricscope dissect FILE --flow A:PORT-B:PORT` tells
+one flow's story with the name's ground and confidence.
+
+Names hold where a mirror is unkind. The test `dpi_variants` takes real labelled conversations and changes them: other ports,
+well-known ports of other services, one side only, the handshake and first segments missing, segments split or swapped,
+packets cut to 96 bytes; it bounds what may be missed and what may be named wrong. In the middle of a conversation, and from one
+side, some protocols cannot be told: their later messages have no marks of their own. They stay unnamed.
+
+Reading a label differently from other tools:
+
+- What is seen is named. Inside GTP, VXLAN or a mirror's envelope the inner flow is named (`rtp`, not `gtp`). Of a proxied or
+  upgraded connection that was joined after its prologue, the inside is seen (`tls`, `http`).
+- gRPC is named where its messages or headers show it. Where only frames of HTTP/2 are readable (joined in the middle, cut), the
+  name is `http2`.
+- SNMP with an encrypted scope, RTP and STUN with a single ambiguous packet stay unnamed.
+
+Not named: IBM Storage Scale (GPFS), whose wire format is not published. LLDP, LACP, STP, IS-IS and ARP are frames between
+neighbours, not flows: LLDP teaches the topology, PFC and PAUSE count per link.
+";
+
 /// Every protocol of the registry, by chapter, then by name.
 pub fn entries() -> Vec<Entry> {
     let mut all: Vec<&'static Protocol> = proto::all().collect();
@@ -79,6 +112,7 @@ pub fn markdown() -> String {
         entries.len(),
         names.len()
     );
+    text.push_str(HOW);
     let mut chapter = "";
     for e in &entries {
         if e.group != chapter {
