@@ -8,4 +8,5 @@ mod evidence;
 mod losses;
 mod namespace;
 mod service;
+mod soak;
 mod time;

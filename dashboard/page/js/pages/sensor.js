@@ -22,7 +22,7 @@ export function draw(main, { sensor, store, capture, analysis_here: here, kinds 
     [t("sensor.name"), sensor.sensor], [t("sensor.version"), sensor.version], [t("sensor.mode"), t(`mode.${here ? sensor.mode : "stored"}`)], [t("sensor.store"), store],
     [t("sensor.stream"), t(`stream.${now.state}`)], sensor.sources.length ? [t("sensor.sources"), sensor.sources.map((source) => source.split("/").pop()).join(", "), sensor.sources.join("\n")] : null]));
   if (!capture) return put(main, about, mainPanel(t("sensor.trust"), null, h("p", { class: "empty" }, t("card.sight_not_known.detail"))));
-  return put(main, trust(capture), about, taps(capture), h("div", { class: "halves" }, refusals(capture), limits(capture)), files(capture), panel(t("sensor.detectors"), t("sensor.detectors.n", { n: count(kinds.length) }), kinds.map(judgedBy)));
+  return put(main, trust(capture), about, taps(capture), h("div", { class: "halves" }, refusals(capture), limits(capture)), interfaces(capture), files(capture), panel(t("sensor.detectors"), t("sensor.detectors.n", { n: count(kinds.length) }), kinds.map(judgedBy)));
 }
 
 function trust(capture) {
@@ -76,4 +76,20 @@ function files({ files: rows }) {
     { label: t("file.damage"), class: "wide", cell: (one) => ((one.damage || []).length ? h("ul", { class: "plain warn" }, one.damage.map((text) => h("li", null, text))) : h("span", { class: "zero" }, t("file.whole"))) },
   ];
   return panel(t("file.title"), null, table(columns, rows, { caption: t("file.title"), key: (one) => one.path }));
+}
+
+// How interfaces are captured from, why not in a better way, and what was lost where on the way to the analysis.
+function interfaces({ files: rows }) {
+  const live = rows.filter((one) => one.live);
+  if (!live.length) return null;
+  const lost = (label, value) => ({ label: t(label), num: true, cell: (one) => h("span", { class: value(one.live) ? "warn" : "zero" }, count(value(one.live))) });
+  const columns = [
+    { label: t("interface.name"), class: "name", cell: (one) => h("span", { class: "mono" }, one.live.queue === undefined ? one.path : `${one.path} / ${one.live.queue}`) },
+    { label: t("interface.mode"), cell: (one) => h("span", { title: [...(one.live.refused || []), ...(one.live.notes || [])].join("\n") }, one.live.mode) },
+    { label: t("interface.state"), cell: (one) => h("span", { class: one.live.state === "up" ? null : "warn" }, t(`interface.${one.live.state}`)) },
+    { label: t("sight.frames"), num: true, cell: (one) => count(one.packets) },
+    lost("interface.ring", (one) => one.lost_in_ring), lost("interface.buffer", (one) => one.lost_without_buffer), lost("interface.kernel", (one) => one.lost_in_kernel), lost("interface.device", (one) => one.lost_by_interface),
+    lost("interface.outages", (one) => one.outages), lost("interface.clock_steps", (one) => one.clock_steps),
+  ];
+  return panel(t("interface.title"), t("interface.note"), table(columns, live, { caption: t("interface.title"), key: (one) => `${one.path} ${one.live.queue}` }));
 }
