@@ -4,8 +4,6 @@
 //! Buckets follow Gil Tene's HdrHistogram layout for lowest value 1 and 2 digits: 256 linear sub-buckets, of which the
 //! upper half repeats for each doubling.
 
-use hdrhistogram::Histogram;
-
 use crate::report::Quantiles;
 use crate::tick::SparseHistogram;
 
@@ -99,41 +97,57 @@ impl SparseHistogram {
     }
 }
 
-/// All that was merged into one place; gives quantiles.
-#[derive(Clone, Debug)]
-pub struct Latency(Histogram<u64>);
+/// All that was merged into one place; gives quantiles. Holds the buckets in use only: most flows have few.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    /// Bucket and count, ascending.
+    rows: Vec<(u16, u64)>,
+    total: u64,
+}
 
 impl Latency {
-    /// An empty one: 2 digits, growing with its largest value.
-    #[expect(clippy::expect_used, reason = "2 is a valid number of digits: hdrhistogram refuses only numbers over 5")]
+    /// An empty one.
     pub fn new() -> Self {
-        Self(Histogram::new(2).expect("2 significant digits"))
+        Self::default()
     }
 
     /// Adds a sparse row.
     pub fn merge(&mut self, row: &SparseHistogram) {
+        let mut from = 0;
         for &(bucket, n) in &row.0 {
-            // A growing histogram takes every u64; a value that it refused would be over MAX_NS, which bucket_of rules out.
-            let _ = self.0.record_n(value_of(bucket).max(1), u64::from(n));
+            // The lowest value that HdrHistogram tells from others is 1.
+            let bucket = bucket.max(1);
+            self.total = self.total.saturating_add(n.into());
+            let rest = self.rows.get(from..).unwrap_or_default();
+            from += rest.partition_point(|&(b, _)| b < bucket);
+            match self.rows.get_mut(from) {
+                Some((b, sum)) if *b == bucket => *sum = sum.saturating_add(n.into()),
+                _ => self.rows.insert(from, (bucket, n.into())),
+            }
         }
     }
 
     /// Percentiles, or `None` where nothing was recorded.
     pub fn quantiles(&self) -> Option<Quantiles> {
-        (!self.0.is_empty()).then(|| Quantiles {
-            count: self.0.len(),
-            p50: self.0.value_at_quantile(0.5),
-            p90: self.0.value_at_quantile(0.9),
-            p99: self.0.value_at_quantile(0.99),
-            p999: self.0.value_at_quantile(0.999),
-            max: self.0.max(),
-        })
+        let &(highest, _) = self.rows.last()?;
+        let [p50, p90, p99, p999] = self.at([0.5, 0.9, 0.99, 0.999]);
+        Some(Quantiles { count: self.total, p50, p90, p99, p999, max: value_of(highest) })
     }
-}
 
-impl Default for Latency {
-    fn default() -> Self {
-        Self::new()
+    /// Values at ascending quantiles, as HdrHistogram defines them: the first bucket up to which so many values lie.
+    fn at<const N: usize>(&self, quantiles: [f64; N]) -> [u64; N] {
+        let mut rows = self.rows.iter();
+        let (mut reached, mut value) = (0u64, 0);
+        quantiles.map(|quantile| {
+            let wanted = ((quantile * self.total as f64).ceil() as u64).max(1);
+            while reached < wanted
+                && let Some(&(bucket, n)) = rows.next()
+            {
+                reached = reached.saturating_add(n);
+                value = value_of(bucket);
+            }
+            value
+        })
     }
 }
 
@@ -148,6 +162,8 @@ impl SparseHistogram {
 
 #[cfg(test)]
 mod tests {
+    use hdrhistogram::Histogram;
+
     use super::*;
 
     #[test]
@@ -175,6 +191,8 @@ mod tests {
         let mut row = even.take();
         row.merge(&odd.take());
         let q = row.quantiles().unwrap();
-        assert_eq!((q.count, q.p50, q.p99), (5000, direct.value_at_quantile(0.5), direct.value_at_quantile(0.99)));
+        let at = |quantile| direct.value_at_quantile(quantile);
+        assert_eq!((q.count, q.max), (5000, direct.max()));
+        assert_eq!([q.p50, q.p90, q.p99, q.p999], [at(0.5), at(0.9), at(0.99), at(0.999)]);
     }
 }
