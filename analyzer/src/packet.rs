@@ -15,7 +15,7 @@ const DISCARD: [u8; 8] = [0x01, 0, 0, 0, 0, 0, 0, 0];
 impl Addr {
     /// IPv4-mapped.
     pub fn v4(b: [u8; 4]) -> Self {
-        Self([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b[0], b[1], b[2], b[3]])
+        Self((0xffff_u128 << 32 | u128::from(u32::from_be_bytes(b))).to_be_bytes())
     }
 
     /// An InfiniBand local identifier (IBTA vol 1, 4.1.3), for native packets without a global route header.
@@ -130,6 +130,18 @@ pub struct Mirror {
     pub bso: u8,
     /// Switch hardware time of the copy, in ns within its own epoch, where given.
     pub hardware_ns: Option<u64>,
+}
+
+impl Mirror {
+    /// No envelope.
+    pub const NONE: Self = Self {
+        key: MirrorKey { kind: MirrorKind::Plain, vlan: None, session: None, port: None, source: None },
+        egress: None,
+        sequence: None,
+        truncated: false,
+        bso: 0,
+        hardware_ns: None,
+    };
 }
 
 /// IP header fields that matter beyond addresses.
@@ -294,4 +306,26 @@ pub struct Packet<'a> {
     pub wire_len: u32,
     /// Everything the headers claim was captured.
     pub whole: bool,
+}
+
+impl Packet<'_> {
+    /// Nothing read yet.
+    pub const UNREAD: Self = Self {
+        mirror: Mirror::NONE,
+        src_mac: None,
+        dst_mac: None,
+        outer_vlan: None,
+        vlan: None,
+        pcp: 0,
+        ethertype: 0,
+        src: Addr([0; 16]),
+        dst: Addr([0; 16]),
+        ip: None,
+        transport: Transport::OtherEthernet,
+        payload: &[],
+        payload_len: 0,
+        network: &[],
+        wire_len: 0,
+        whole: false,
+    };
 }

@@ -1,7 +1,7 @@
 //! What a worker hands over for a stretch of packet time. Every number is a delta over that stretch, so ticks merge by
 //! adding: a tick twice as long is two ticks merged, two workers are two ticks merged.
 
-use crate::packet::{Addr, MirrorKey};
+use crate::packet::{Addr, MirrorKey, Packet, Transport};
 use crate::report::Service;
 use crate::slot::LinkSlot;
 
@@ -149,6 +149,27 @@ pub struct FlowKey {
     pub protocol: u8,
     /// Destination queue pair, for RDMA.
     pub dst_qp: Option<u32>,
+}
+
+impl FlowKey {
+    /// Of a packet with network addresses; `protocol` is the IP protocol number, 0 without IP.
+    #[inline(always)]
+    pub fn of(src: Addr, dst: Addr, protocol: u8, transport: &Transport) -> Self {
+        let (sport, dport, dst_qp) = match transport {
+            Transport::Rdma(bth) => (0, bth.dport, Some(bth.dst_qp)),
+            Transport::Tcp(tcp) => (tcp.sport, tcp.dport, None),
+            Transport::Udp(s, d) | Transport::Sctp(s, d) => (*s, *d, None),
+            _ => (0, 0, None),
+        };
+        Self { src, dst, sport, dport, protocol, dst_qp }
+    }
+
+    /// Of a packet, if it has network addresses.
+    pub fn of_packet(packet: &Packet<'_>) -> Option<Self> {
+        let protocol = packet.ip.map(|ip| ip.protocol);
+        let addressed = protocol.is_some() || matches!(packet.transport, Transport::Rdma(_));
+        addressed.then(|| Self::of(packet.src, packet.dst, protocol.unwrap_or(0), &packet.transport))
+    }
 }
 
 /// What one flow did in one tick.

@@ -240,23 +240,42 @@ pub(super) struct Extensions {
     pub tail: u8,
 }
 
+static EXTENSIONS: [Extensions; 256] = table();
+
+const fn table() -> [Extensions; 256] {
+    let none = Extensions { prefix: false, deth: false, reth: false, atomic: false, aeth: false, tail: 0 };
+    let mut all = [none; 256];
+    let mut opcode = 0;
+    while opcode < 256 {
+        all[opcode] = extensions_of(opcode as u8);
+        opcode += 1;
+    }
+    all
+}
+
 /// Extension headers of an opcode.
 pub(super) fn extensions(opcode: u8) -> Extensions {
+    EXTENSIONS[usize::from(opcode)]
+}
+
+const fn extensions_of(opcode: u8) -> Extensions {
     let operation = operation(opcode);
     let service = transport(opcode);
     let low = opcode & 0x1f;
     let is_request = is_request(opcode);
-    let datagram = matches!(service, RdmaTransport::Ud) || (service == RdmaTransport::Rd && is_request);
-    let prefix =
-        service == RdmaTransport::Rd || (service == RdmaTransport::Xrc && is_request) || operation == Operation::Flush;
+    let other = matches!(operation, Operation::Other);
+    let datagram = matches!(service, RdmaTransport::Ud) || (matches!(service, RdmaTransport::Rd) && is_request);
+    let prefix = matches!(service, RdmaTransport::Rd)
+        || (matches!(service, RdmaTransport::Xrc) && is_request)
+        || matches!(operation, Operation::Flush);
     Extensions {
-        prefix: prefix && operation != Operation::Other,
-        deth: datagram && operation != Operation::Other,
+        prefix: prefix && !other,
+        deth: datagram && !other,
         reth: matches!(operation, Operation::ReadRequest | Operation::Flush | Operation::AtomicWrite)
-            || (operation == Operation::Write && matches!(low, 0x06 | 0x0a | 0x0b)),
-        atomic: operation == Operation::Atomic,
+            || (matches!(operation, Operation::Write) && matches!(low, 0x06 | 0x0a | 0x0b)),
+        atomic: matches!(operation, Operation::Atomic),
         aeth: matches!(operation, Operation::Acknowledge | Operation::AtomicAcknowledge)
-            || (operation == Operation::ReadResponse && low != 0x0e),
+            || (matches!(operation, Operation::ReadResponse) && low != 0x0e),
         tail: match operation {
             Operation::AtomicAcknowledge => 8,
             Operation::Cnp => 16,

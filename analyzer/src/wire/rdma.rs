@@ -66,30 +66,38 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn bth(&mut self, carried: Bth, span: Span<'a>) -> Result<(), Refusal> {
-        let (h, rest) = span.need::<12>(Refusal::RdmaTooShort, Refusal::RdmaHeaderCut)?;
-        // The ICRC is behind payload and padding: neither is payload.
-        let pad = h[1] >> 4 & 3;
-        let body = rest.within(rest.len.saturating_sub(ICRC_LEN));
-        let (eth, payload) = extension_headers(opcode::extensions(h[0]), body);
-        let bth = Bth {
-            opcode: h[0],
-            solicited: h[1] & 0x80 != 0,
-            pad,
-            pkey: be16(h[2], h[3]),
-            fecn: h[4] & 0x80 != 0,
-            becn: h[4] & 0x40 != 0,
-            dst_qp: be24(h[5], h[6], h[7]),
-            ack_req: h[8] & 0x80 != 0,
-            psn: be24(h[9], h[10], h[11]),
-            eth,
-            ..carried
-        };
-        self.end(Transport::Rdma(bth), payload.within(payload.len.saturating_sub(pad.into())));
+        let (bth, payload) = base_transport(carried, span)?;
+        self.end(Transport::Rdma(bth), payload);
         Ok(())
     }
 }
 
+/// Base transport header and extensions; gives the payload as well.
+#[inline(always)]
+pub(super) fn base_transport(carried: Bth, span: Span<'_>) -> Result<(Bth, Span<'_>), Refusal> {
+    let (h, rest) = span.need::<12>(Refusal::RdmaTooShort, Refusal::RdmaHeaderCut)?;
+    // The ICRC is behind payload and padding: neither is payload.
+    let pad = h[1] >> 4 & 3;
+    let body = rest.within(rest.len.saturating_sub(ICRC_LEN));
+    let (eth, payload) = extension_headers(opcode::extensions(h[0]), body);
+    let bth = Bth {
+        opcode: h[0],
+        solicited: h[1] & 0x80 != 0,
+        pad,
+        pkey: be16(h[2], h[3]),
+        fecn: h[4] & 0x80 != 0,
+        becn: h[4] & 0x40 != 0,
+        dst_qp: be24(h[5], h[6], h[7]),
+        ack_req: h[8] & 0x80 != 0,
+        psn: be24(h[9], h[10], h[11]),
+        eth,
+        ..carried
+    };
+    Ok((bth, payload.within(payload.len.saturating_sub(pad.into()))))
+}
+
 /// Reads what was captured of the extension headers; gives what follows them.
+#[inline(always)]
 fn extension_headers(which: Extensions, mut span: Span<'_>) -> (Eth, Span<'_>) {
     let mut eth = Eth::default();
     if which.prefix {

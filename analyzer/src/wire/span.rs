@@ -4,7 +4,7 @@ use super::Refusal;
 
 /// Captured bytes of a stretch, and its length by the headers around it, which is more when the frame was cut.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span<'a> {
+pub(crate) struct Span<'a> {
     /// What was captured.
     pub bytes: &'a [u8],
     /// Length by the headers around it in bytes; never less than `bytes.len()`.

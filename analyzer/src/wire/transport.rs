@@ -29,26 +29,9 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 
-    /// RFC 9293. Fourteen bytes reach the flags: with those a cut header is still of use.
     fn tcp(&mut self, span: Span<'a>) -> Result<(), Refusal> {
-        if span.len < 20 {
-            return Err(Refusal::TcpTooShort);
-        }
-        let (h, _) = span.need::<14>(Refusal::TcpTooShort, Refusal::TcpCut)?;
-        let header_len = usize::from(h[12] >> 4) * 4;
-        if header_len < 20 || header_len as u64 > u64::from(span.len) {
-            return Err(Refusal::TcpHeaderLength);
-        }
-        let window = span.take::<16>().map_or(0, |(h, _)| be16(h[14], h[15]));
-        let tcp = Tcp {
-            sport: be16(h[0], h[1]),
-            dport: be16(h[2], h[3]),
-            seq: be32(h, 4),
-            ack: be32(h, 8),
-            flags: h[13],
-            window,
-        };
-        self.end(Transport::Tcp(tcp), span.after(header_len));
+        let (transport, payload) = tcp_header(span)?;
+        self.end(transport, payload);
         Ok(())
     }
 
@@ -95,4 +78,27 @@ impl<'a> Walk<'a, '_> {
         self.end(Transport::Sctp(be16(s0, s1), be16(d0, d1)), span.after(12));
         Ok(())
     }
+}
+
+/// RFC 9293. Fourteen bytes reach the flags: with those a cut header is still of use.
+#[inline]
+pub(super) fn tcp_header(span: Span<'_>) -> Result<(Transport, Span<'_>), Refusal> {
+    if span.len < 20 {
+        return Err(Refusal::TcpTooShort);
+    }
+    let (h, _) = span.need::<14>(Refusal::TcpTooShort, Refusal::TcpCut)?;
+    let header_len = usize::from(h[12] >> 4) * 4;
+    if header_len < 20 || header_len as u64 > u64::from(span.len) {
+        return Err(Refusal::TcpHeaderLength);
+    }
+    let window = span.take::<16>().map_or(0, |(h, _)| be16(h[14], h[15]));
+    let tcp = Tcp {
+        sport: be16(h[0], h[1]),
+        dport: be16(h[2], h[3]),
+        seq: be32(h, 4),
+        ack: be32(h, 8),
+        flags: h[13],
+        window,
+    };
+    Ok((Transport::Tcp(tcp), span.after(header_len)))
 }

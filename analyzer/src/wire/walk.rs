@@ -1,8 +1,9 @@
 //! The state of one walk through a frame.
 
+use super::fast;
 use super::span::Span;
 use super::{Refusal, TapFormat};
-use crate::packet::{Addr, Mirror, MirrorKind, Packet, Transport};
+use crate::packet::{Mirror, MirrorKind, Packet, Transport};
 
 /// Tunnels and envelopes followed one in another.
 const MAX_DEPTH: u8 = 4;
@@ -18,30 +19,13 @@ pub(super) struct Walk<'a, 'd> {
     /// A mirror's envelope was found: further ones are the fabric's own tunnels.
     pub enveloped: bool,
     /// What was read so far.
-    pub packet: Packet<'a>,
+    pub packet: &'d mut Packet<'a>,
 }
 
 impl<'a, 'd> Walk<'a, 'd> {
     /// At the first byte of a captured frame.
-    pub fn new(rdma_ports: &'d [u16], tap: TapFormat, frame: Span<'a>) -> Self {
-        let packet = Packet {
-            mirror: Mirror::default(),
-            src_mac: None,
-            dst_mac: None,
-            outer_vlan: None,
-            vlan: None,
-            pcp: 0,
-            ethertype: 0,
-            src: Addr::default(),
-            dst: Addr::default(),
-            ip: None,
-            transport: Transport::OtherEthernet,
-            payload: &[],
-            payload_len: 0,
-            network: &[],
-            wire_len: frame.len,
-            whole: !frame.is_cut(),
-        };
+    pub fn new(rdma_ports: &'d [u16], tap: TapFormat, frame: Span<'a>, packet: &'d mut Packet<'a>) -> Self {
+        *packet = Packet { wire_len: frame.len, whole: !frame.is_cut(), ..Packet::UNREAD };
         Self { rdma_ports, rspan: tap.rspan, depth: 0, enveloped: false, packet }
     }
 
@@ -54,6 +38,9 @@ impl<'a, 'd> Walk<'a, 'd> {
     /// Into the frame that an envelope carries. Only the outermost envelope is a mirror's.
     pub fn envelope(&mut self, mirror: Mirror, frame: Span<'a>) -> Result<(), Refusal> {
         self.unwrap_mirror(mirror, frame)?;
+        if fast::read(self.rdma_ports, frame, self.packet).is_some() {
+            return Ok(());
+        }
         self.ethernet(frame)
     }
 

@@ -34,9 +34,12 @@ impl Worker {
             rdma.sound();
             seen.facts.add(Facts::ICRC_OK);
         }
+        if !seen.copy {
+            let key = QpKey { src: packet.src, dst: packet.dst, dst_qp: bth.dst_qp };
+            rdma.messages.take(&mut self.messages, key, packet, bth, sight.at_ns, seen.repeat());
+        }
         self.put_back(place, rdma);
         if !seen.copy {
-            self.message(place, packet, bth, sight.at_ns, seen.repeat());
             self.answer(place, packet, bth, &seen, sight.at_ns);
             if is_management(packet, bth) {
                 self.manage(place, packet, bth);
@@ -121,14 +124,6 @@ impl Worker {
         }
     }
 
-    fn message(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, at_ns: u64, repeat: bool) {
-        if let Some(flow) = self.flows.get(place) {
-            let key = qp_key(&flow.key);
-            let messages = flow.messages.get_or_insert_with(Box::default);
-            messages.take(&mut self.messages, key, packet, bth, at_ns, repeat);
-        }
-    }
-
     /// An acknowledgement or response speaks of the other direction's requests; a repeated read request of its responses.
     fn answer(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, seen: &Seen, at_ns: u64) {
         let op = op(bth.opcode);
@@ -159,11 +154,9 @@ impl Worker {
                 self.book_lost_after(peer, link, lost, at_ns);
             }
             Answer::Positive => {
-                if let Some(messages) = flow.messages.as_mut() {
-                    messages.acknowledged(&mut self.messages, qp_key(&flow.key), psn.get(), at_ns);
-                }
+                rdma.messages.acknowledged(&mut self.messages, qp_key(&flow.key), psn.get(), at_ns);
                 if let Some(ns) = rdma.answered(psn, at_ns) {
-                    flow.rtt.record(ns);
+                    flow.round_trip(ns);
                     self.round_trip(peer, link, ns, at_ns);
                 }
             }
@@ -190,12 +183,11 @@ impl Worker {
     }
 
     pub(super) fn touch(&mut self, place: u32, at_ns: u64) {
-        if let Some(flow) = self.flows.get(place)
-            && !std::mem::replace(&mut flow.touched, true)
+        if self.flows.touch(place)
+            && let Some(flow) = self.flows.get(place)
         {
             flow.delta.first_ns = at_ns;
             flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
-            self.flows.touched.push(place);
         }
     }
 
@@ -257,7 +249,7 @@ impl Worker {
             let link = other.views.link();
             let round_trip = other.tcp.as_mut().and_then(|t| t.acknowledged(tcp, at_ns));
             if let Some(ns) = round_trip {
-                other.rtt.record(ns);
+                other.round_trip(ns);
                 self.round_trip(reverse, link, ns, at_ns);
             }
         }

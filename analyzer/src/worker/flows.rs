@@ -1,77 +1,117 @@
-//! The flow table: fixed capacity, counted eviction, one state per direction.
+//! The flow table: fixed capacity, counted eviction, one state per direction. What every packet touches stands in the first
+//! lines of a flow; what few need stands elsewhere.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::messages::Messages;
-use super::rdma::Rdma;
+use super::ahead::ask;
+use super::index::Index;
+use super::links::On;
+use super::rdma::{HOT_LINES, Rdma};
 use super::tcp::TcpState;
 use super::views::Views;
-use crate::packet::Addr;
+use crate::packet::{Addr, Packet, Transport};
 use crate::sketch::Sketch;
 use crate::tick::FlowKey;
 
 /// What a flow did since the last tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FlowDelta {
-    pub packets: u64,
     pub bytes: u64,
     pub first_ns: u64,
     pub last_ns: u64,
-    pub ce_packets: u64,
-    pub retransmitted: u64,
-    pub copies: u64,
+    pub packets: u32,
+    pub ce_packets: u32,
+    pub retransmitted: u32,
+    pub copies: u32,
+}
+
+/// Where packets of the flow came from the last time, and the links that this means: looked up again only when it changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Route {
+    pub macs: ([u8; 6], [u8; 6]),
+    /// The tap, and which way its mirror says that the copy went.
+    pub tap: u32,
+    pub on: On,
+    pub known: bool,
+}
+
+/// Not touched in this tick.
+const UNTOUCHED: u32 = u32::MAX;
+
+/// What inspection found, kept apart: most flows are named within few packets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub host_name: Option<String>,
+    pub attrs: Option<std::sync::Arc<[crate::dpi::Attr]>>,
 }
 
 /// One direction of one flow.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Flow {
     pub key: FlowKey,
+    hash: u32,
+    touched_at: u32,
     pub sport: u16,
     pub vlan: Option<u16>,
-    /// Links that show it.
-    pub views: Views,
-    pub last_ns: u64,
-    pub delta: FlowDelta,
-    pub touched: bool,
-    pub app: Option<&'static str>,
-    pub engine: &'static str,
-    pub confidence: f32,
-    pub host_name: Option<String>,
-    pub attrs: Option<std::sync::Arc<[crate::dpi::Attr]>>,
     /// Payload inspection has ended: the label stands.
     pub label_closed: bool,
-    pub rtt: Sketch,
+    pub route: Route,
+    pub delta: FlowDelta,
+    pub last_ns: u64,
+    /// Links that show it.
+    pub views: Views,
     pub rdma: Option<Box<Rdma>>,
-    pub messages: Option<Box<Messages>>,
     pub tcp: Option<Box<TcpState>>,
     /// The other direction's place, when known.
     pub reverse: Option<u32>,
+    pub confidence: f32,
+    pub app: Option<&'static str>,
+    pub engine: &'static str,
+    pub found: Option<Box<Found>>,
+    rtt: Option<Box<Sketch>>,
 }
 
 impl Flow {
-    fn new(key: FlowKey) -> Self {
+    fn new(key: FlowKey, hash: u32) -> Self {
         Self {
             key,
+            hash,
+            touched_at: UNTOUCHED,
             sport: key.sport,
             vlan: None,
-            views: Views::default(),
-            last_ns: 0,
-            delta: FlowDelta::default(),
-            touched: false,
-            app: None,
-            engine: "none",
-            confidence: 0.0,
-            host_name: None,
-            attrs: None,
             label_closed: key.dst_qp.is_some(),
-            rtt: Sketch::default(),
+            route: Route::default(),
+            delta: FlowDelta::default(),
+            last_ns: 0,
+            views: Views::default(),
             rdma: None,
-            messages: None,
             tcp: None,
             reverse: None,
+            confidence: 0.0,
+            app: None,
+            engine: "none",
+            found: None,
+            rtt: None,
         }
+    }
+
+    /// A round trip of this direction's requests.
+    pub fn round_trip(&mut self, ns: u64) {
+        self.rtt.get_or_insert_default().record(ns);
+    }
+
+    /// Round trips since the last call.
+    pub fn take_round_trips(&mut self) -> crate::tick::SparseHistogram {
+        self.rtt.as_mut().map(|rtt| rtt.take()).unwrap_or_default()
+    }
+
+    /// The tick takes what it did.
+    pub fn handed_over(&mut self) -> FlowDelta {
+        self.touched_at = UNTOUCHED;
+        std::mem::take(&mut self.delta)
     }
 }
 
@@ -83,22 +123,43 @@ const EVICTION_WINDOW: usize = 16;
 /// The table.
 #[derive(Debug)]
 pub(super) struct Flows {
-    places: HashMap<FlowKey, u32, FixedState>,
+    index: Index,
     flows: Vec<Flow>,
     capacity: usize,
     hand: usize,
     pub evicted: u64,
-    /// Places of flows with traffic since the last tick.
-    pub touched: Vec<u32>,
+    /// Places of flows with traffic since the last tick; of one evicted since, [`UNTOUCHED`].
+    touched: Vec<u32>,
     qps: HashMap<(Addr, Addr), Vec<u32>, FixedState>,
+}
+
+/// Hash of a key: two multiplications of all of its bytes.
+#[inline]
+pub(super) fn hash(key: &FlowKey) -> u32 {
+    let word = |addr: &Addr| {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = addr.0;
+        (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(rest))
+    };
+    let ((s0, s1), (d0, d1)) = (word(&key.src), word(&key.dst));
+    let ports = u64::from(key.sport) << 48 | u64::from(key.dport) << 32 | u64::from(key.dst_qp.unwrap_or(0));
+    let a = fold(s1 ^ s0.rotate_left(21) ^ 0x9e37_79b9_7f4a_7c15, d1 ^ d0.rotate_left(43) ^ 0xc2b2_ae3d_27d4_eb4f);
+    let b = fold(a ^ ports, u64::from(key.protocol) ^ 0x1656_67b1_9e37_79f9);
+    (b >> 32) as u32 ^ b as u32
+}
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
 }
 
 impl Flows {
     pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(EVICTION_WINDOW);
         Self {
-            places: HashMap::default(),
-            flows: Vec::new(),
-            capacity: capacity.max(EVICTION_WINDOW),
+            index: Index::new(capacity),
+            flows: Vec::with_capacity(capacity),
+            capacity,
             hand: 0,
             evicted: 0,
             touched: Vec::new(),
@@ -106,30 +167,77 @@ impl Flows {
         }
     }
 
+    #[inline]
     pub fn get(&mut self, place: u32) -> Option<&mut Flow> {
         self.flows.get_mut(place as usize)
     }
 
+    #[inline]
     pub fn peek(&self, place: u32) -> Option<&Flow> {
         self.flows.get(place as usize)
     }
 
     pub fn find(&self, key: &FlowKey) -> Option<u32> {
-        self.places.get(key).copied()
+        self.find_hashed(key, hash(key))
     }
 
-    /// The place of a flow, made if it is new. `None` never happens but for a capacity of 0, which `new` rules out.
-    pub fn place(&mut self, key: FlowKey) -> u32 {
-        if let Some(&place) = self.places.get(&key) {
-            return place;
+    #[inline]
+    fn find_hashed(&self, key: &FlowKey, hash: u32) -> Option<u32> {
+        self.index.find(hash, |place| self.peek(place).is_some_and(|f| f.key == *key))
+    }
+
+    /// Asks for the slot of the index where a packet with this hash will look first.
+    #[inline(always)]
+    pub fn ask_slot(&self, hash: u32) {
+        self.index.ask(hash);
+    }
+
+    /// Asks for the flow that this slot most likely means; gives its place.
+    #[inline(always)]
+    pub fn ask_flow(&self, hash: u32) -> Option<u32> {
+        let place = self.index.guess(hash)?;
+        ask(self.peek(place)?, 4);
+        Some(place)
+    }
+
+    /// Asks for its conversation.
+    #[inline(always)]
+    pub fn ask_conversation(&self, place: u32, packet: &Packet<'_>) {
+        if let (Some(flow), Transport::Rdma(_)) = (self.peek(place), &packet.transport)
+            && let Some(rdma) = &flow.rdma
+        {
+            ask(&**rdma, HOT_LINES);
         }
+    }
+
+    /// Asks for this packet's place among its conversation's last ones.
+    #[inline(always)]
+    pub fn ask_recent(&self, place: u32, packet: &Packet<'_>) {
+        if let (Some(flow), Transport::Rdma(bth)) = (self.peek(place), &packet.transport)
+            && let Some(rdma) = &flow.rdma
+        {
+            rdma.ask_recent(bth);
+        }
+    }
+
+    /// The place of a flow, made if it is new.
+    #[inline]
+    pub fn place(&mut self, key: FlowKey, hash: u32) -> u32 {
+        match self.find_hashed(&key, hash) {
+            Some(place) => place,
+            None => self.make(key, hash),
+        }
+    }
+
+    #[cold]
+    fn make(&mut self, key: FlowKey, hash: u32) -> u32 {
         let place = if self.flows.len() < self.capacity {
-            self.flows.push(Flow::new(key));
+            self.flows.push(Flow::new(key, hash));
             (self.flows.len() - 1) as u32
         } else {
-            self.evict(key)
+            self.evict(key, hash)
         };
-        self.places.insert(key, place);
+        self.index.insert(hash, place);
         if key.dst_qp.is_some() {
             let list = self.qps.entry((key.src, key.dst)).or_default();
             if list.len() < QPS_PER_HOSTS {
@@ -140,21 +248,44 @@ impl Flows {
     }
 
     /// Gives the place of the longest idle of a few flows to a new one. What the old one did since the last tick is in its links' totals.
-    fn evict(&mut self, key: FlowKey) -> u32 {
+    fn evict(&mut self, key: FlowKey, hash: u32) -> u32 {
         let window = (0..EVICTION_WINDOW).map(|i| (self.hand + i) % self.capacity);
         let place = window.min_by_key(|&i| self.flows.get(i).map_or(0, |f| f.last_ns)).unwrap_or(0);
         self.hand = (self.hand + EVICTION_WINDOW) % self.capacity;
         self.evicted += 1;
         if let Some(flow) = self.flows.get_mut(place) {
-            let old = std::mem::replace(flow, Flow::new(key));
-            self.places.remove(&old.key);
-            self.touched.retain(|&p| p != place as u32);
+            let old = std::mem::replace(flow, Flow::new(key, hash));
+            self.index.remove(old.hash, place as u32);
+            if let Some(entry) = self.touched.get_mut(old.touched_at as usize) {
+                *entry = UNTOUCHED;
+            }
             if let Some(list) = self.qps.get_mut(&(old.key.src, old.key.dst)) {
                 list.retain(|&p| p != place as u32);
             }
             self.part(&old);
         }
         place as u32
+    }
+
+    /// Marks a flow as touched in this tick; true the first time.
+    #[inline]
+    pub fn touch(&mut self, place: u32) -> bool {
+        let next = self.touched.len() as u32;
+        let Some(flow) = self.flows.get_mut(place as usize) else { return false };
+        let first = flow.touched_at == UNTOUCHED;
+        if first {
+            flow.touched_at = next;
+            self.touched.push(place);
+        }
+        first
+    }
+
+    /// Places of the flows touched since the last call, ascending.
+    pub fn take_touched(&mut self) -> Vec<u32> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.retain(|&place| place != UNTOUCHED);
+        touched.sort_unstable();
+        touched
     }
 
     /// The other direction of one that is gone has no peer any more.
@@ -178,5 +309,35 @@ impl Flows {
     /// Queue-pair directions from one host to another.
     pub fn qps_between(&self, src: Addr, dst: Addr) -> &[u32] {
         self.qps.get(&(src, dst)).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million flows in at most 300 MB: the flow, and two slots of the index for each.
+    #[test]
+    fn a_flow_is_small() {
+        assert!(size_of::<Flow>() + 4 * size_of::<u64>() <= 300, "{}", size_of::<Flow>());
+    }
+
+    #[test]
+    fn a_full_table_counts_what_it_gives_up() {
+        let mut flows = Flows::new(16);
+        let key = |i: u16| FlowKey {
+            src: Addr::v4([10, 0, 0, 1]),
+            dst: Addr::v4([10, 0, 0, 2]),
+            sport: i,
+            dport: 9,
+            protocol: 17,
+            dst_qp: None,
+        };
+        for i in 0..40 {
+            let place = flows.place(key(i), hash(&key(i)));
+            flows.touch(place);
+        }
+        assert_eq!((flows.evicted, flows.take_touched().len()), (24, 16));
+        assert_eq!((0..40).filter(|&i| flows.find(&key(i)).is_some()).count(), 16);
     }
 }

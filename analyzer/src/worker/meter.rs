@@ -10,28 +10,28 @@ const BIN_1MS_NS: u64 = 1_000_000;
 
 /// Bytes in aligned bins of one length, keeping the largest.
 #[derive(Debug, Default)]
-struct Bins {
-    index: u64,
+struct Bins<const LENGTH_NS: u64> {
+    start_ns: u64,
     bytes: u64,
     max: u64,
-    max_index: u64,
+    max_at_ns: u64,
 }
 
-impl Bins {
-    fn add(&mut self, index: u64, bytes: u64) {
-        if index != self.index {
-            self.index = index;
+impl<const LENGTH_NS: u64> Bins<LENGTH_NS> {
+    fn add(&mut self, at_ns: u64, bytes: u64) {
+        if at_ns.wrapping_sub(self.start_ns) >= LENGTH_NS {
+            self.start_ns = at_ns - at_ns % LENGTH_NS;
             self.bytes = 0;
         }
         self.bytes += bytes;
         if self.bytes > self.max {
             self.max = self.bytes;
-            self.max_index = index;
+            self.max_at_ns = self.start_ns;
         }
     }
 
     fn take(&mut self) -> (u64, u64) {
-        (std::mem::take(&mut self.max), std::mem::take(&mut self.max_index))
+        (std::mem::take(&mut self.max), std::mem::take(&mut self.max_at_ns))
     }
 }
 
@@ -47,8 +47,8 @@ struct Pauses {
 pub(super) struct Meter {
     delta: LinkTick,
     rtt: Sketch,
-    bins_100us: Bins,
-    bins_1ms: Bins,
+    bins_100us: Bins<BIN_100US_NS>,
+    bins_1ms: Bins<BIN_1MS_NS>,
     pauses: Pauses,
     slots: Slots,
     idle: Sketch,
@@ -75,8 +75,8 @@ impl Meter {
         self.delta.last_ns = self.delta.last_ns.max(at_ns);
         self.delta.packets += 1;
         self.delta.bytes += bytes;
-        self.bins_100us.add(at_ns / BIN_100US_NS, bytes);
-        self.bins_1ms.add(at_ns / BIN_1MS_NS, bytes);
+        self.bins_100us.add(at_ns, bytes);
+        self.bins_1ms.add(at_ns, bytes);
     }
 
     /// The same packet for the slots: who sent it, its ECN bits, whether it is a congestion notification.
@@ -148,9 +148,9 @@ impl Meter {
         tick.idle = self.idle.take();
         tick.slots = slots;
         tick.max_bytes_1ms = self.bins_1ms.take().0;
-        let (bytes, index) = self.bins_100us.take();
+        let (bytes, at_ns) = self.bins_100us.take();
         tick.max_bytes_100us = bytes;
-        tick.max_100us_at_ns = index * BIN_100US_NS;
+        tick.max_100us_at_ns = at_ns;
         Some(tick)
     }
 }

@@ -1,7 +1,10 @@
 //! One worker: frames in, ticks out. Single-threaded; several workers' ticks merge.
 
+mod ahead;
+mod burst;
 mod conversation;
 mod flows;
+mod index;
 mod links;
 mod messages;
 mod meter;
@@ -21,7 +24,7 @@ use capture::{Frame, Interface, InterfaceId, LinkType};
 use crate::dpi::{Inspector, Signatures};
 use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
-use crate::wire::{Decoder, Refusal, TapFormat};
+use crate::wire::{Decoder, Refusal};
 
 pub use nature::NatureWatch;
 
@@ -67,7 +70,7 @@ impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
             tick_ns: 100_000_000,
-            flow_capacity: 1 << 17,
+            flow_capacity: 1 << 20,
             check_icrc: true,
             rdma_ports: vec![4791],
             signatures: Arc::default(),
@@ -152,10 +155,7 @@ impl Worker {
 
     /// Observes frames; `ready` gets each tick whose time has passed.
     pub fn observe(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
-        for frame in frames {
-            self.pass_time(frame.at_ns, ready);
-            self.frame(frame);
-        }
+        self.burst(frames, ready);
     }
 
     /// Time has come to `now_ns` without a frame: `ready` gets the tick whose time has passed. Before the first frame there is no time.
@@ -181,6 +181,10 @@ impl Worker {
     /// Time that runs backwards stays in the present tick; a leap forward skips the empty ticks.
     fn pass_time(&mut self, at_ns: u64, ready: &mut dyn FnMut(Tick)) {
         let tick_ns = self.config.tick_ns.max(1);
+        self.newest_ns = self.newest_ns.max(at_ns);
+        if self.tick_start_ns.is_some_and(|start_ns| at_ns < start_ns.saturating_add(tick_ns)) {
+            return;
+        }
         let aligned = at_ns - at_ns % tick_ns;
         match self.tick_start_ns {
             None => self.tick_start_ns = Some(aligned),
@@ -189,31 +193,6 @@ impl Worker {
                 ready(self.hand_over(start_ns, start_ns.saturating_add(tick_ns)));
             }
             Some(_) => {}
-        }
-        self.newest_ns = self.newest_ns.max(at_ns);
-    }
-
-    fn frame(&mut self, frame: &Frame<'_>) {
-        self.capture.frames += 1;
-        self.capture.wire_bytes += u64::from(frame.wire_len);
-        self.capture.captured_bytes += frame.bytes.len() as u64;
-        let interface = usize::from(frame.interface.0);
-        let Some(port) = self.ports.get(interface) else { return self.interfaces_unknown += 1 };
-        let fcs = usize::from(port.fcs_len);
-        let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
-        let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
-        let bytes = frame.bytes.get(..end).unwrap_or(frame.bytes);
-        let wire_len = frame.wire_len.saturating_sub(fcs as u32);
-        let format = TapFormat { rspan: port.nature.rspan };
-        match self.decoder.decode(port.link_type, format, bytes, wire_len) {
-            Ok(packet) => self.packet(&packet, frame, interface, !whole),
-            Err(refusal) => self.refuse(refusal),
-        }
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        if let Some(n) = self.refused.get_mut(refusal.index()) {
-            *n += 1;
         }
     }
 
@@ -249,8 +228,7 @@ impl Worker {
     }
 
     fn flow_ticks(&mut self) -> (Vec<FlowTick>, Vec<QpTick>) {
-        let mut touched = std::mem::take(&mut self.flows.touched);
-        touched.sort_unstable();
+        let touched = self.flows.take_touched();
         let (mut flows, mut qps) = (Vec::with_capacity(touched.len()), Vec::new());
         for place in touched {
             let src_qp = self.src_qp(place);
@@ -274,9 +252,8 @@ impl Worker {
 
 /// What a flow did since the last tick, as a flow and, for RDMA, as a queue pair.
 fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
-    flow.touched = false;
-    let delta = std::mem::take(&mut flow.delta);
-    let rtt = flow.rtt.take();
+    let delta = flow.handed_over();
+    let rtt = flow.take_round_trips();
     let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
     let qp = flow.rdma.as_mut().map(|rdma| {
         let d = std::mem::take(&mut rdma.delta);
@@ -287,15 +264,15 @@ fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
             transport: rdma.transport,
             service: flow.app.filter(|&app| app != "roce" && app != "cnp"),
             link,
-            packets: delta.packets,
+            packets: delta.packets.into(),
             bytes: delta.bytes,
-            copies: delta.copies,
+            copies: delta.copies.into(),
             messages: d.messages,
             message_bytes: d.message_bytes,
-            opcodes: d.opcodes,
+            opcodes: d.opcodes(),
             roce: d.counters,
             naks: d.naks,
-            ce_packets: delta.ce_packets,
+            ce_packets: delta.ce_packets.into(),
             cnp_packets: d.cnp_packets,
             repeats_of_one_psn_max: d.repeats_of_one_psn_max,
             inversion_depth_max: d.inversion_depth_max,
@@ -311,18 +288,18 @@ fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
         sport: flow.sport,
         vlan: flow.vlan,
         link,
-        packets: delta.packets,
+        packets: delta.packets.into(),
         bytes: delta.bytes,
         first_ns: delta.first_ns,
         last_ns: delta.last_ns,
-        ce_packets: delta.ce_packets,
-        retransmitted: delta.retransmitted,
-        copies: delta.copies,
+        ce_packets: delta.ce_packets.into(),
+        retransmitted: delta.retransmitted.into(),
+        copies: delta.copies.into(),
         app: flow.app,
         engine: flow.engine,
         confidence: flow.confidence,
-        host_name: flow.host_name.clone(),
-        attrs: flow.attrs.clone(),
+        host_name: flow.found.as_ref().and_then(|f| f.host_name.clone()),
+        attrs: flow.found.as_ref().and_then(|f| f.attrs.clone()),
         rtt,
     };
     (flow_tick, qp)

@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::conversation::reversed;
+use super::flows::Found;
 use crate::dpi::Label;
 use crate::packet::Packet;
 
@@ -25,7 +26,8 @@ impl Worker {
     fn closed_label(&self, place: u32) -> Option<Label> {
         let flow = self.flows.peek(place).filter(|f| f.label_closed)?;
         let named = flow.app.map(|name| crate::dpi::Named { name, engine: flow.engine, confidence: flow.confidence });
-        Some(Label { named, host_name: flow.host_name.clone(), attrs: flow.attrs.clone(), closed: true })
+        let found = flow.found.as_deref().cloned().unwrap_or_default();
+        Some(Label { named, host_name: found.host_name, attrs: found.attrs, closed: true })
     }
 
     fn write_label(&mut self, place: u32, label: &Label) {
@@ -33,8 +35,9 @@ impl Worker {
         if let Some(named) = label.named {
             (flow.app, flow.engine, flow.confidence) = (Some(named.name), named.engine, named.confidence);
         }
-        flow.host_name.clone_from(&label.host_name);
-        flow.attrs.clone_from(&label.attrs);
+        if label.host_name.is_some() || label.attrs.is_some() || flow.found.is_some() {
+            flow.found = Some(Box::new(Found { host_name: label.host_name.clone(), attrs: label.attrs.clone() }));
+        }
         flow.label_closed = label.closed;
     }
 }

@@ -10,8 +10,11 @@ pub(super) const IDLE_NS: u64 = 100_000;
 /// One 100 us bin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bin {
-    index: u64,
+    start_ns: u64,
     bytes: u64,
+    packets: u64,
+    ect_packets: u64,
+    held_packets: u64,
     marked: bool,
     /// One bit per hashed source.
     sources: [u64; 4],
@@ -37,20 +40,17 @@ struct Hold {
 impl Slots {
     /// A packet that the link carried.
     pub fn packet(&mut self, at_ns: u64, bytes: u64, source: Addr, ecn: u8) {
-        self.turn(at_ns);
-        if at_ns / BIN_NS != self.bin.index {
-            self.close_bin();
-            self.bin = Bin { index: at_ns / BIN_NS, ..Bin::default() };
+        if at_ns.wrapping_sub(self.bin.start_ns) >= BIN_NS || self.now.length_ns == 0 {
+            self.turn_bin(at_ns);
         }
         self.bin.bytes += bytes;
         let hash = hash(source);
         if let Some(word) = self.bin.sources.get_mut(hash >> 6) {
             *word |= 1 << (hash & 63);
         }
-        self.now.packets += 1;
-        self.now.bytes += bytes;
-        self.now.held_packets += u64::from(at_ns < self.hold.until_ns);
-        self.now.ect_packets += u64::from(ecn != 0);
+        self.bin.packets += 1;
+        self.bin.held_packets += u64::from(at_ns < self.hold.until_ns);
+        self.bin.ect_packets += u64::from(ecn != 0);
         if ecn == 3 {
             self.bin.marked = true;
             self.now.ce_packets += 1;
@@ -58,6 +58,15 @@ impl Slots {
             if self.now.ce_first_ns == 0 {
                 self.now.ce_first_ns = at_ns;
             }
+        }
+    }
+
+    /// Another bin than before. Within one, slots need not be looked at: they begin where bins do.
+    fn turn_bin(&mut self, at_ns: u64) {
+        self.turn(at_ns);
+        if at_ns.wrapping_sub(self.bin.start_ns) >= BIN_NS {
+            self.close_bin();
+            self.bin = Bin { start_ns: at_ns - at_ns % BIN_NS, ..Bin::default() };
         }
     }
 
@@ -115,10 +124,15 @@ impl Slots {
 
     fn close_bin(&mut self) {
         let bin = self.bin;
+        (self.bin.packets, self.bin.ect_packets, self.bin.held_packets) = (0, 0, 0);
+        self.now.packets += bin.packets;
+        self.now.bytes += bin.bytes;
+        self.now.ect_packets += bin.ect_packets;
+        self.now.held_packets += bin.held_packets;
         if bin.bytes == 0 {
             return;
         }
-        let at_ns = bin.index * BIN_NS;
+        let at_ns = bin.start_ns;
         let senders = bin.sources.iter().map(|w| w.count_ones()).sum::<u32>() as u16;
         if bin.bytes > self.now.max_bytes_100us {
             (self.now.max_bytes_100us, self.now.max_100us_at_ns) = (bin.bytes, at_ns);

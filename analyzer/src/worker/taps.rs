@@ -1,6 +1,5 @@
 //! What each mirror feed delivered and lost by its own account: GRE/ERSPAN sequence numbers (RFC 2890), capture drop counts.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
@@ -41,7 +40,7 @@ impl Counter {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Delta {
     frames: u64,
     lost: u64,
@@ -50,25 +49,40 @@ struct Delta {
     truncated: u64,
 }
 
+/// One mirror feed: an interface and a mirror key.
+#[derive(Debug)]
+struct Feed {
+    interface: u16,
+    key: MirrorKey,
+    delta: Delta,
+    session: Counter,
+    tunnel: usize,
+}
+
 /// All taps of a worker.
 #[derive(Debug, Default)]
 pub(super) struct Taps {
-    sessions: HashMap<(u16, MirrorKey), Counter, FixedState>,
-    tunnels: HashMap<(u16, Option<Addr>), Tunnel, FixedState>,
-    deltas: BTreeMap<(u16, MirrorKey), Delta>,
+    feeds: Vec<Feed>,
+    places: HashMap<(u16, MirrorKey), u32, FixedState>,
+    tunnels: Vec<Tunnel>,
+    tunnel_places: HashMap<(u16, Option<Addr>), usize, FixedState>,
+    /// The feed of the last frame: most often the next one's too.
+    last: u32,
 }
 
-/// Mirror sessions followed; more than this are counted as frames but their sequence is not.
-const SESSIONS: usize = 65_536;
+/// Mirror feeds followed; frames of more are not counted by feed.
+const FEEDS: usize = 65_536;
+/// The feed of a frame that is not followed.
+pub(super) const NO_FEED: u32 = u32::MAX;
 
 impl Taps {
-    /// A frame came through a tap.
-    pub fn frame(&mut self, interface: u16, mirror: &Mirror, truncated: bool, at_ns: u64) {
-        let lost = mirror.sequence.map_or(0, |sequence| self.sequence(interface, &mirror.key, sequence));
-        if self.deltas.len() >= SESSIONS && !self.deltas.contains_key(&(interface, mirror.key)) {
-            return;
-        }
-        let delta = self.deltas.entry((interface, mirror.key)).or_default();
+    /// A frame came through a tap; gives the number of its feed.
+    #[inline]
+    pub fn frame(&mut self, interface: u16, mirror: &Mirror, truncated: bool, at_ns: u64) -> u32 {
+        let place = self.place(interface, &mirror.key);
+        let lost = mirror.sequence.map_or(0, |sequence| self.sequence(place, sequence));
+        let Some(feed) = self.feeds.get_mut(place as usize) else { return NO_FEED };
+        let delta = &mut feed.delta;
         delta.frames += 1;
         delta.truncated += u64::from(truncated);
         if lost > 0 {
@@ -77,40 +91,70 @@ impl Taps {
             // It was counted as lost when the sequence jumped over it; if that was in an earlier tick, it stays counted.
             delta.lost = delta.lost.saturating_sub(1);
         }
+        place
     }
 
-    fn sequence(&mut self, interface: u16, key: &MirrorKey, sequence: u32) -> i32 {
-        if self.sessions.len() >= SESSIONS && !self.sessions.contains_key(&(interface, *key)) {
-            return 0;
+    #[inline]
+    fn place(&mut self, interface: u16, key: &MirrorKey) -> u32 {
+        let same = |f: &Feed| f.interface == interface && f.key == *key;
+        if self.feeds.get(self.last as usize).is_some_and(same) {
+            return self.last;
         }
-        let session = self.sessions.entry((interface, *key)).or_default();
-        let continuous = session.continuous;
-        let by_session = session.step(sequence);
-        let tunnel = self.tunnels.entry((interface, key.source)).or_default();
-        tunnel.sessions_continuous += session.continuous - continuous;
+        self.last = self.look_up(interface, key);
+        self.last
+    }
+
+    fn look_up(&mut self, interface: u16, key: &MirrorKey) -> u32 {
+        if let Some(&place) = self.places.get(&(interface, *key)) {
+            return place;
+        }
+        if self.feeds.len() >= FEEDS {
+            return NO_FEED;
+        }
+        let tunnel = *self.tunnel_places.entry((interface, key.source)).or_insert(self.tunnels.len());
+        if tunnel == self.tunnels.len() {
+            self.tunnels.push(Tunnel::default());
+        }
+        let place = self.feeds.len() as u32;
+        self.feeds.push(Feed { interface, key: *key, delta: Delta::default(), session: Counter::default(), tunnel });
+        self.places.insert((interface, *key), place);
+        place
+    }
+
+    fn sequence(&mut self, place: u32, sequence: u32) -> i32 {
+        let Some(feed) = self.feeds.get_mut(place as usize) else { return 0 };
+        let Some(tunnel) = self.tunnels.get_mut(feed.tunnel) else { return 0 };
+        let continuous = feed.session.continuous;
+        let by_session = feed.session.step(sequence);
+        tunnel.sessions_continuous += feed.session.continuous - continuous;
         let by_tunnel = tunnel.all.step(sequence);
         if tunnel.all.continuous > tunnel.sessions_continuous { by_tunnel } else { by_session }
     }
 
     /// The capture says that it lost frames.
     pub fn dropped(&mut self, interface: u16, at_ns: u64, count: u64) {
-        self.deltas.entry((interface, MirrorKey::default())).or_default().lose(count, at_ns);
+        let place = self.look_up(interface, &MirrorKey::default());
+        if let Some(feed) = self.feeds.get_mut(place as usize) {
+            feed.delta.lose(count, at_ns);
+        }
     }
 
-    /// What happened since the last call; `name` gives an interface's file or device.
+    /// What happened since the last call, in order of the feeds; `name` gives an interface's file or device.
     pub fn take(&mut self, name: impl Fn(u16) -> String) -> Vec<TapTick> {
-        std::mem::take(&mut self.deltas)
-            .into_iter()
-            .map(|((interface, key), d)| TapTick {
-                source: name(interface),
-                key,
-                frames: d.frames,
-                lost: d.lost,
-                lost_first_ns: d.lost_first_ns,
-                lost_last_ns: d.lost_last_ns,
-                truncated: d.truncated,
-            })
-            .collect()
+        let active = self.feeds.iter_mut().filter(|f| f.delta.frames + f.delta.lost > 0);
+        let mut taken: Vec<(u16, MirrorKey, Delta)> =
+            active.map(|f| (f.interface, f.key, std::mem::take(&mut f.delta))).collect();
+        taken.sort_unstable_by_key(|&(interface, key, _)| (interface, key));
+        let tick = |(interface, key, d): (u16, MirrorKey, Delta)| TapTick {
+            source: name(interface),
+            key,
+            frames: d.frames,
+            lost: d.lost,
+            lost_first_ns: d.lost_first_ns,
+            lost_last_ns: d.lost_last_ns,
+            truncated: d.truncated,
+        };
+        taken.into_iter().map(tick).collect()
     }
 }
 

@@ -1,12 +1,15 @@
 //! A packet's turn: its links, its flow, its conversation, its meters.
 
-use capture::Frame;
+use capture::{Frame, InterfaceId};
 
+use super::burst::Read;
+use super::flows::Route;
 use super::links::On;
 use super::rdma::{CNP, Facts, NO_LINK, Sight};
+use super::taps::NO_FEED;
 use super::views::Moved;
 use super::{MOVES, Worker};
-use crate::packet::{Bth, MirrorKind, Packet, Pause, Transport};
+use crate::packet::{MirrorKind, Packet, Pause, Transport};
 use crate::tick::{FlowKey, LinkTick, Move};
 
 /// What the conversation made of a packet.
@@ -23,21 +26,53 @@ pub(super) struct Outcome {
 }
 
 impl Worker {
-    pub(super) fn packet(&mut self, packet: &Packet<'_>, frame: &Frame<'_>, interface: usize, cut: bool) {
-        let Some(port) = self.ports.get(interface) else { return };
-        let (tap, nature, pcapng) = (port.source.clone(), port.nature, port.pcapng_interface);
-        let tunnel = matches!(packet.mirror.key.kind, MirrorKind::Vxlan | MirrorKind::Geneve);
+    pub(super) fn packet(&mut self, read: &Read<'_>, frame: &Frame<'_>) {
+        let packet = &read.packet;
         let at_ns = frame.at_ns;
-        self.taps.frame(frame.interface.0, &packet.mirror, cut || packet.mirror.truncated, at_ns);
+        let cut = read.cut || packet.mirror.truncated;
+        let tap = self.taps.frame(frame.interface.0, &packet.mirror, cut, at_ns);
         if let Transport::Pause(pause) = &packet.transport {
-            self.pause(packet, pause, &tap, at_ns);
+            self.pause(packet, pause, frame.interface, at_ns);
         }
-        let on = self.links.resolve(packet, &tap, pcapng, !tunnel || nature.tunnel_is_mirror);
-        let outcome = self.flow(packet, on, at_ns);
+        let Some(key) = read.key else {
+            let on = self.resolve(packet, frame.interface);
+            return self.meter(packet, on, at_ns, &Outcome::default());
+        };
+        let place = self.flows.place(key, read.hash);
+        let on = self.route(place, packet, frame.interface, tap);
+        let outcome = self.flow(place, packet, on, at_ns);
         self.capture.duplicated += u64::from(outcome.copy);
         if !outcome.doubled {
             self.meter(packet, on, at_ns, &outcome);
         }
+    }
+
+    /// The links of a packet: those of the flow's last packet, if it came the same way.
+    #[inline]
+    fn route(&mut self, place: u32, packet: &Packet<'_>, interface: InterfaceId, tap: u32) -> On {
+        let macs = (packet.src_mac.unwrap_or_default(), packet.dst_mac.unwrap_or_default());
+        let way = packet.mirror.egress.map_or(0, |egress| 1 + u32::from(egress));
+        // Feeds are fewer than 2^17; those not followed have no route to remember.
+        let tap = if tap == NO_FEED { tap } else { tap << 2 | way };
+        if let Some(flow) = self.flows.peek(place)
+            && flow.route.known
+            && flow.route.tap == tap
+            && flow.route.macs == macs
+        {
+            return flow.route.on;
+        }
+        let on = self.resolve(packet, interface);
+        if let Some(flow) = self.flows.get(place) {
+            flow.route = Route { macs, tap, on, known: tap != NO_FEED };
+        }
+        on
+    }
+
+    fn resolve(&mut self, packet: &Packet<'_>, interface: InterfaceId) -> On {
+        let Some(port) = self.ports.get(usize::from(interface.0)) else { return On::default() };
+        let tunnel = matches!(packet.mirror.key.kind, MirrorKind::Vxlan | MirrorKind::Geneve);
+        let identity = !tunnel || port.nature.tunnel_is_mirror;
+        self.links.resolve(packet, &port.source, port.pcapng_interface, identity)
     }
 
     /// What the packet adds to the links that carried it.
@@ -56,8 +91,9 @@ impl Worker {
         }
     }
 
-    fn pause(&mut self, packet: &Packet<'_>, pause: &Pause, tap: &str, at_ns: u64) {
-        let Some(link) = self.links.paused_by(packet, tap) else { return };
+    fn pause(&mut self, packet: &Packet<'_>, pause: &Pause, interface: InterfaceId, at_ns: u64) {
+        let Some(port) = self.ports.get(usize::from(interface.0)) else { return };
+        let Some(link) = self.links.paused_by(packet, &port.source) else { return };
         let speed_bps = self.links.speed_bps(link);
         let Some(meter) = self.links.meter(link) else { return };
         meter.counters().pfc_frames += 1;
@@ -69,9 +105,7 @@ impl Worker {
         }
     }
 
-    fn flow(&mut self, packet: &Packet<'_>, on: On, at_ns: u64) -> Outcome {
-        let Some(key) = key_of(packet) else { return Outcome::default() };
-        let place = self.flows.place(key);
+    fn flow(&mut self, place: u32, packet: &Packet<'_>, on: On, at_ns: u64) -> Outcome {
         let sight = sight_of(packet, on, at_ns);
         let outcome = match &packet.transport {
             _ if self.config.sampled => self.sampled(place, packet),
@@ -86,8 +120,8 @@ impl Worker {
     }
 
     fn count_flow(&mut self, place: u32, packet: &Packet<'_>, on: On, at_ns: u64, outcome: Outcome) -> Outcome {
+        let first = self.flows.touch(place);
         let Some(flow) = self.flows.get(place) else { return outcome };
-        let first = !std::mem::replace(&mut flow.touched, true);
         if first {
             flow.delta.first_ns = at_ns;
         }
@@ -98,19 +132,16 @@ impl Worker {
         } else {
             flow.delta.packets += 1;
             flow.delta.bytes += u64::from(packet.wire_len);
-            flow.delta.ce_packets += u64::from(packet.ip.is_some_and(|ip| ip.ecn == 3));
-            flow.delta.retransmitted += u64::from(outcome.repeat);
+            flow.delta.ce_packets += u32::from(packet.ip.is_some_and(|ip| ip.ecn == 3));
+            flow.delta.retransmitted += u32::from(outcome.repeat);
             flow.vlan = packet.vlan.or(flow.vlan);
         }
         if let Transport::Rdma(bth) = &packet.transport {
             flow.sport = bth.sport;
         }
         let moved = on.first.and_then(|link| flow.views.saw(link, at_ns, outcome.copy, outcome.rewound));
-        let key = flow.key;
-        if first {
-            self.flows.touched.push(place);
-        }
         if let Some(moved) = moved {
+            let key = flow.key;
             self.moved(key, moved);
         }
         outcome
@@ -149,20 +180,4 @@ fn sight_of(packet: &Packet<'_>, on: On, at_ns: u64) -> Sight {
     let link = on.first.and_then(|l| u16::try_from(l.0).ok()).unwrap_or(NO_LINK);
     let (ip_id, ttl) = packet.ip.map_or((0, 0), |ip| (ip.id, ip.ttl));
     Sight { at_ns, link, ip_id, ttl }
-}
-
-fn rdma_key(packet: &Packet<'_>, bth: &Bth) -> FlowKey {
-    let protocol = packet.ip.map_or(0, |ip| ip.protocol);
-    FlowKey { src: packet.src, dst: packet.dst, sport: 0, dport: bth.dport, protocol, dst_qp: Some(bth.dst_qp) }
-}
-
-fn key_of(packet: &Packet<'_>) -> Option<FlowKey> {
-    let (sport, dport) = match &packet.transport {
-        Transport::Rdma(bth) => return Some(rdma_key(packet, bth)),
-        Transport::Tcp(tcp) => (tcp.sport, tcp.dport),
-        Transport::Udp(s, d) | Transport::Sctp(s, d) => (*s, *d),
-        _ => (0, 0),
-    };
-    let protocol = packet.ip.map(|ip| ip.protocol)?;
-    Some(FlowKey { src: packet.src, dst: packet.dst, sport, dport, protocol, dst_qp: None })
 }

@@ -33,12 +33,18 @@ struct Pending {
     packets: u8,
 }
 
+/// What only a flow that was seen on several links has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beside {
+    others: [View; OTHERS],
+    pending: Option<Pending>,
+}
+
 /// The links of one flow.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Views {
     present: View,
-    others: [View; OTHERS],
-    pending: Option<Pending>,
+    beside: Option<Box<Beside>>,
 }
 
 impl Views {
@@ -51,36 +57,46 @@ impl Views {
     pub fn saw(&mut self, link: LinkId, at_ns: u64, copy: bool, rewound: u32) -> Option<Moved> {
         if self.present.link == Some(link) {
             self.present.last_ns = at_ns;
-            return self.settle(link, at_ns, copy);
+            return self.beside.as_mut().and_then(|beside| beside.settle(link, at_ns, copy));
         }
-        if self.pending.is_some_and(|p| p.moved.from == link) {
-            self.pending = None;
-        }
-        let before = self.other(link);
         let present = self.present;
-        if copy {
-            self.remember(View { link: Some(link), last_ns: at_ns });
+        if present.link.is_none() {
+            self.present = View { link: Some(link), last_ns: at_ns };
             return None;
         }
+        let beside = self.beside.get_or_insert_default();
+        if beside.pending.is_some_and(|p| p.moved.from == link) {
+            beside.pending = None;
+        }
+        if copy {
+            beside.remember(View { link: Some(link), last_ns: at_ns });
+            return None;
+        }
+        let before = beside.other(link);
         self.present = View { link: Some(link), last_ns: at_ns };
-        let from = present.link?;
-        self.remember(present);
-        let beside = before.is_some_and(|v| v.last_ns.saturating_add(BESIDE_NS) >= present.last_ns);
-        if !beside && self.pending.is_none() {
+        beside.remember(present);
+        beside.came(present, before, link, at_ns, rewound);
+        None
+    }
+}
+
+impl Beside {
+    /// The first packet on another link than before: a move, unless that link showed the flow all along.
+    fn came(&mut self, present: View, before: Option<View>, link: LinkId, at_ns: u64, rewound: u32) {
+        let Some(from) = present.link else { return };
+        let all_along = before.is_some_and(|v| v.last_ns.saturating_add(BESIDE_NS) >= present.last_ns);
+        if !all_along && self.pending.is_none() {
             let moved = Moved { from, to: link, last_on_from_ns: present.last_ns, first_on_to_ns: at_ns, rewound };
             self.pending = Some(Pending { moved, packets: 1 });
         }
-        None
     }
 
     /// Another packet on the present link: enough to believe that it moved there?
     fn settle(&mut self, link: LinkId, at_ns: u64, copy: bool) -> Option<Moved> {
         let pending = self.pending.as_mut()?;
-        if pending.moved.to != link {
-            // It went on to a third link: what it left first is told when that is certain.
-            pending.moved.to = link;
-        }
-        pending.packets += u8::from(!copy);
+        // It may have gone on to a third link: what it left first is told when that is certain.
+        pending.moved.to = link;
+        pending.packets = pending.packets.saturating_add(u8::from(!copy));
         let long = at_ns.saturating_sub(pending.moved.first_on_to_ns) >= CERTAIN_NS;
         if pending.packets < CERTAIN_PACKETS && !long {
             return None;

@@ -10,7 +10,7 @@ const OF_ONE_KIND: usize = 2;
 /// What the direction did since the last tick.
 #[derive(Clone, Debug, Default)]
 pub(in crate::worker) struct RdmaDelta {
-    pub opcodes: Vec<(u8, u64)>,
+    opcodes: Opcodes,
     pub messages: u64,
     pub message_bytes: u64,
     pub counters: RoceCounters,
@@ -30,10 +30,45 @@ impl RdmaDelta {
         }
     }
 
+    #[inline]
     pub fn opcode(&mut self, opcode: u8) {
-        match self.opcodes.iter_mut().find(|(o, _)| *o == opcode) {
+        self.opcodes.count(opcode);
+    }
+
+    /// Packets by opcode, in the order in which they first came.
+    pub fn opcodes(&self) -> Vec<(u8, u64)> {
+        let few = self.opcodes.few.iter().filter(|(_, n)| *n > 0).map(|&(opcode, n)| (opcode, u64::from(n)));
+        few.chain(self.opcodes.more.iter().copied()).collect()
+    }
+}
+
+/// Opcodes counted in place: a message has three, with their acknowledgements and reads six.
+const FEW: usize = 6;
+
+/// Packets by opcode since the last tick.
+#[derive(Clone, Debug, Default)]
+struct Opcodes {
+    few: [(u8, u32); FEW],
+    more: Vec<(u8, u64)>,
+}
+
+impl Opcodes {
+    #[inline]
+    fn count(&mut self, opcode: u8) {
+        for (known, n) in &mut self.few {
+            if *n == 0 || *known == opcode {
+                *known = opcode;
+                *n = n.saturating_add(1);
+                return;
+            }
+        }
+        self.count_more(opcode);
+    }
+
+    fn count_more(&mut self, opcode: u8) {
+        match self.more.iter_mut().find(|(o, _)| *o == opcode) {
             Some((_, n)) => *n += 1,
-            None => self.opcodes.push((opcode, 1)),
+            None => self.more.push((opcode, 1)),
         }
     }
 }

@@ -48,7 +48,18 @@ impl Facts {
 
 impl RoceCounters {
     /// Counts the facts of a packet with `payload` bytes.
+    #[inline]
     pub(in crate::worker) fn book(&mut self, facts: Facts, payload: u32) {
+        // Nearly every packet is one of these two.
+        if facts == Facts::DATA {
+            self.data_packets += 1;
+            self.useful_bytes += u64::from(payload);
+        } else if facts != Facts::default() {
+            self.book_all(facts, payload);
+        }
+    }
+
+    fn book_all(&mut self, facts: Facts, payload: u32) {
         let one = |fact| u64::from(facts.has(fact));
         let bytes = u64::from(payload);
         if facts.has(Facts::DATA) {

@@ -14,6 +14,7 @@ mod role;
 mod services;
 mod space;
 
+use super::messages::Messages;
 use crate::packet::{Bth, Packet};
 use crate::tick::Sign;
 use crate::wire::{Psn, transport_name};
@@ -74,12 +75,37 @@ impl Seen {
     }
 }
 
-/// State of one direction.
+/// Lines of memory at the beginning of [`Rdma`] that most packets touch.
+pub(super) const HOT_LINES: usize = 8;
+
+/// State of one direction: first what most packets touch.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Rdma {
-    pub transport: &'static str,
-    pub delta: RdmaDelta,
     pub peer: Option<u32>,
+    rounds: Rounds,
+    requests: PsnSpace,
+    /// The other side, taking this side's requests.
+    takes_requests: Receiver,
+    recent: Recent,
+    outstanding: Vec<(Psn, u64)>,
+    open_message_bytes: u64,
+    pmtu: u32,
+    answered_ns: u64,
+    /// Messages as events.
+    pub messages: Messages,
+    pub delta: RdmaDelta,
+    /// The newest PSN acknowledged.
+    acknowledged: Option<Psn>,
+    /// PSN asked for again by the receiver and not yet repeated.
+    asked: Option<Psn>,
+    recent_answers: Recent,
+    responses: PsnSpace,
+    /// The other side, taking this side's responses.
+    takes_responses: Receiver,
+    /// The newest requests that came twice on one link.
+    doubled: [Option<Psn>; DOUBLED],
+    pub transport: &'static str,
     /// The sender's queue pair, as connection management named it.
     pub src_qp: Option<u32>,
     pub paired_by: &'static str,
@@ -87,24 +113,6 @@ pub(super) struct Rdma {
     pub suspect: Option<u32>,
     /// Attempts to find the peer by PSN so far.
     pub attempts: u32,
-    requests: PsnSpace,
-    responses: PsnSpace,
-    /// The other side, taking this side's requests and responses.
-    takes_requests: Receiver,
-    takes_responses: Receiver,
-    rounds: Rounds,
-    recent: Recent,
-    recent_answers: Recent,
-    outstanding: Vec<(Psn, u64)>,
-    /// PSN asked for again by the receiver and not yet repeated.
-    asked: Option<Psn>,
-    /// The newest requests that came twice on one link.
-    doubled: [Option<Psn>; DOUBLED],
-    /// The newest PSN acknowledged.
-    acknowledged: Option<Psn>,
-    answered_ns: u64,
-    open_message_bytes: u64,
-    pmtu: u32,
     /// DSCP of its first whole data packet.
     dscp: Option<u8>,
 }
@@ -119,6 +127,7 @@ impl Rdma {
             paired_by: "none",
             suspect: None,
             attempts: 0,
+            messages: Messages::default(),
             requests: PsnSpace::default(),
             responses: PsnSpace::default(),
             takes_requests: Receiver::default(),
@@ -135,6 +144,12 @@ impl Rdma {
             pmtu: 0,
             dscp: None,
         }
+    }
+
+    /// Asks memory for this packet's place among the last ones.
+    #[inline(always)]
+    pub fn ask_recent(&self, bth: &Bth) {
+        self.recent.ask(Psn::new(bth.psn));
     }
 
     /// This direction as the other one sees it.

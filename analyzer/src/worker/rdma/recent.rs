@@ -1,6 +1,7 @@
 //! The packets of a direction just seen, to know a copy at another tap, or doubled by the mirror, from a repeat by the sender.
 
 use crate::wire::Psn;
+use crate::worker::ahead::ask;
 
 /// Where and how a packet was seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +81,14 @@ impl Recent {
             entry.links[1] = sight.link;
         }
         Some(Copied { doubled, repeat: entry.repeat })
+    }
+
+    /// Asks memory for the place of a packet with this PSN.
+    #[inline(always)]
+    pub fn ask(&self, psn: Psn) {
+        if let Some(entry) = self.0.as_ref().and_then(|ring| ring.get(psn.get() as usize % LENGTH)) {
+            ask(entry, 1);
+        }
     }
 
     /// Remembers a packet.
