@@ -240,8 +240,7 @@ impl Worker {
         let Some(flow) = self.flows.get(place) else { return Outcome::default() };
         let segment = flow.tcp.get_or_insert_with(Box::default).take(tcp, packet, &sight);
         let reverse_key = reversed(&flow.key);
-        let known = flow.reverse;
-        let reverse = known.or_else(|| self.flows.find(&reverse_key));
+        let reverse = flow.reverse;
         if let Some(reverse) = reverse.filter(|_| !segment.copy)
             && let Some(other) = self.flows.get(reverse)
             && other.key == reverse_key

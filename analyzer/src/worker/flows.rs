@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::ahead::ask;
+use super::conversation::reversed;
 use super::index::Index;
 use super::links::On;
 use super::rdma::{HOT_LINES, Rdma};
@@ -65,7 +66,7 @@ pub(super) struct Flow {
     pub views: Views,
     pub rdma: Option<Box<Rdma>>,
     pub tcp: Option<Box<TcpState>>,
-    /// The other direction's place, when known.
+    /// The other direction's place, if it is in the table; RDMA has [`Rdma::peer`].
     pub reverse: Option<u32>,
     pub confidence: f32,
     pub app: Option<&'static str>,
@@ -203,10 +204,10 @@ impl Flows {
     /// Asks for its conversation.
     #[inline(always)]
     pub fn ask_conversation(&self, place: u32, packet: &Packet<'_>) {
-        if let (Some(flow), Transport::Rdma(_)) = (self.peek(place), &packet.transport)
-            && let Some(rdma) = &flow.rdma
-        {
-            ask(&**rdma, HOT_LINES);
+        match (self.peek(place), &packet.transport) {
+            (Some(Flow { rdma: Some(rdma), .. }), Transport::Rdma(_)) => ask(&**rdma, HOT_LINES),
+            (Some(Flow { tcp: Some(tcp), .. }), Transport::Tcp(_)) => ask(&**tcp, HOT_LINES),
+            _ => {}
         }
     }
 
@@ -238,13 +239,25 @@ impl Flows {
             self.evict(key, hash)
         };
         self.index.insert(hash, place);
-        if key.dst_qp.is_some() {
+        if key.dst_qp.is_none() {
+            self.join_directions(place, &reversed(&key));
+        } else {
             let list = self.qps.entry((key.src, key.dst)).or_default();
             if list.len() < QPS_PER_HOSTS {
                 list.push(place);
             }
         }
         place
+    }
+
+    /// Looked up once, when the second of them begins: each packet would wait for memory to say that there is none.
+    fn join_directions(&mut self, place: u32, reverse: &FlowKey) {
+        let Some(other) = self.find(reverse) else { return };
+        for (one, reverse) in [(place, other), (other, place)] {
+            if let Some(flow) = self.get(one) {
+                flow.reverse = Some(reverse);
+            }
+        }
     }
 
     /// Gives the place of the longest idle of a few flows to a new one. What the old one did since the last tick is in its links' totals.
@@ -290,6 +303,9 @@ impl Flows {
 
     /// The other direction of one that is gone has no peer any more.
     fn part(&mut self, gone: &Flow) {
+        if let Some(other) = gone.reverse.and_then(|other| self.get(other)) {
+            other.reverse = None;
+        }
         let peer = gone.rdma.as_ref().and_then(|r| r.peer).and_then(|peer| self.get(peer));
         if let Some(rdma) = peer.and_then(|f| f.rdma.as_mut()) {
             rdma.peer = None;

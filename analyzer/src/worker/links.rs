@@ -26,6 +26,8 @@ enum Origin {
 pub(super) struct On {
     pub first: Option<LinkId>,
     pub second: Option<LinkId>,
+    /// The sender's MAC address, by its place in the table: a port that pauses is known by the host that sent from it last.
+    speaker: Option<u32>,
 }
 
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
@@ -39,7 +41,8 @@ pub(super) struct Links {
     meters: Vec<Meter>,
     by_origin: HashMap<Origin, LinkId, FixedState>,
     by_plan: HashMap<LinkId, LinkId, FixedState>,
-    host_of_mac: HashMap<[u8; 6], Addr, FixedState>,
+    place_of_mac: HashMap<[u8; 6], u32, FixedState>,
+    hosts: Vec<Addr>,
     announced: usize,
     pub left_out: u64,
 }
@@ -52,7 +55,8 @@ impl Links {
             meters: Vec::new(),
             by_origin: HashMap::default(),
             by_plan: HashMap::default(),
-            host_of_mac: HashMap::default(),
+            place_of_mac: HashMap::default(),
+            hosts: Vec::new(),
             announced: 0,
             left_out: 0,
         }
@@ -61,12 +65,12 @@ impl Links {
     /// The links of a packet that came through `tap` (file or device).
     pub fn resolve(&mut self, packet: &Packet<'_>, tap: &str, pcapng_interface: u32, mirror_is_identity: bool) -> On {
         if let Some(link) = self.by_topology(packet, tap, pcapng_interface) {
-            return On { first: Some(link), second: None };
+            return On { first: Some(link), ..On::default() };
         }
         let key = packet.mirror.key;
         if key.kind != MirrorKind::Plain && mirror_is_identity {
             let first = self.made(Origin::Mirror(key, packet.mirror.egress), tap);
-            return On { first, second: None };
+            return On { first, ..On::default() };
         }
         self.by_hosts(packet, tap)
     }
@@ -114,22 +118,48 @@ impl Links {
 
     fn by_hosts(&mut self, packet: &Packet<'_>, tap: &str) -> On {
         if packet.ip.is_none() && !matches!(packet.transport, Transport::Rdma(_) | Transport::Arp(_)) {
-            return On { first: self.by_known_mac(packet, tap), second: None };
+            return On { first: self.by_known_mac(packet, tap), ..On::default() };
         }
         let first = self.host_link(Origin::HostSends, packet.src, tap);
-        if let (Some(mac), true) = (packet.src_mac, first.is_some() && self.host_of_mac.len() < CAPACITY) {
-            self.host_of_mac.insert(mac, packet.src);
-        }
+        let speaker = packet.src_mac.filter(|_| first.is_some()).and_then(|mac| self.speaks(mac, packet.src));
         let second = self.host_link(Origin::HostReceives, packet.dst, tap);
         match first {
-            None => On { first: second, second: None },
-            _ => On { first, second },
+            None => On { first: second, ..On::default() },
+            _ => On { first, second, speaker },
         }
+    }
+
+    /// A host sent from a MAC address; gives the place of that.
+    fn speaks(&mut self, mac: [u8; 6], host: Addr) -> Option<u32> {
+        if self.hosts.len() >= CAPACITY {
+            return None;
+        }
+        let next = self.hosts.len() as u32;
+        let place = *self.place_of_mac.entry(mac).or_insert(next);
+        match self.hosts.get_mut(place as usize) {
+            Some(known) => *known = host,
+            None => self.hosts.push(host),
+        }
+        Some(place)
+    }
+
+    /// Another packet of a flow whose links are known already.
+    #[inline]
+    pub fn again(&mut self, on: On, packet: &Packet<'_>) {
+        let full = self.hosts.len() >= CAPACITY;
+        if let Some(host) = on.speaker.and_then(|place| self.hosts.get_mut(place as usize)).filter(|_| !full) {
+            *host = packet.src;
+        }
+    }
+
+    fn host_of(&self, mac: [u8; 6]) -> Option<Addr> {
+        let place = self.place_of_mac.get(&mac)?;
+        self.hosts.get(*place as usize).copied()
     }
 
     /// A frame without network addresses, as PFC, from a host that others named.
     fn by_known_mac(&mut self, packet: &Packet<'_>, tap: &str) -> Option<LinkId> {
-        let host = packet.src_mac.and_then(|mac| self.host_of_mac.get(&mac).copied())?;
+        let host = packet.src_mac.and_then(|mac| self.host_of(mac))?;
         self.host_link(Origin::HostSends, host, tap)
     }
 
@@ -149,7 +179,7 @@ impl Links {
             let reverse = self.plan.links.get(carrier.0 as usize)?.reverse?;
             return self.planned(reverse, &packet.mirror.key, tap);
         }
-        match self.host_of_mac.get(&mac).copied() {
+        match self.host_of(mac) {
             Some(host) => self.made(Origin::HostReceives(host), tap),
             None => self.made(Origin::PausedBy(mac), tap),
         }

@@ -1,7 +1,6 @@
 //! A flow's name: payload inspection while the label is open, and its label written into both directions.
 
 use super::Worker;
-use super::conversation::reversed;
 use super::flows::Found;
 use crate::dpi::Label;
 use crate::packet::Packet;
@@ -9,8 +8,8 @@ use crate::packet::Packet;
 impl Worker {
     /// A packet of a flow whose label is open.
     pub(super) fn name(&mut self, place: u32, packet: &Packet<'_>, at_ns: u64) {
-        let Some(key) = self.flows.peek(place).map(|f| f.key) else { return };
-        let reverse = self.flows.find(&reversed(&key)).filter(|r| *r != place);
+        let Some((key, reverse)) = self.flows.peek(place).map(|f| (f.key, f.reverse)) else { return };
+        let reverse = reverse.filter(|r| *r != place);
         if let Some(label) = reverse.and_then(|r| self.closed_label(r)) {
             return self.write_label(place, &label);
         }

@@ -59,11 +59,16 @@ impl Worker {
             && flow.route.tap == tap
             && flow.route.macs == macs
         {
-            return flow.route.on;
+            let on = flow.route.on;
+            self.links.again(on, packet);
+            return on;
         }
+        let left_out = self.links.left_out;
         let on = self.resolve(packet, interface);
+        // A packet that finds no place in the link table is counted as such, each of them.
+        let known = tap != NO_FEED && self.links.left_out == left_out;
         if let Some(flow) = self.flows.get(place) {
-            flow.route = Route { macs, tap, on, known: tap != NO_FEED };
+            flow.route = Route { macs, tap, on, known };
         }
         on
     }

@@ -149,7 +149,11 @@ impl Rdma {
     /// Asks memory for this packet's place among the last ones.
     #[inline(always)]
     pub fn ask_recent(&self, bth: &Bth) {
-        self.recent.ask(Psn::new(bth.psn));
+        let last_ones = match op(bth.opcode).role {
+            Role::Ack | Role::Response | Role::Cnp => &self.recent_answers,
+            Role::Request | Role::ReadRequest | Role::Other => &self.recent,
+        };
+        last_ones.ask(Psn::new(bth.psn));
     }
 
     /// This direction as the other one sees it.
