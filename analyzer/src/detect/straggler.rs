@@ -49,7 +49,7 @@ pub(super) static KIND: Kind = Kind {
         Knob {
             name: "chance",
             unit: "share",
-            values: [0.01; 3],
+            values: [0.001; 3],
             what: "a row of steps that would come about by chance this often, by how often the other ranks hold steps up, is none",
             source: "[own]: a job whose ranks all stumble needs a longer row to blame one",
         },

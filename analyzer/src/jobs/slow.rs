@@ -64,7 +64,10 @@ pub(super) fn blames(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> V
     let mut strides: Vec<u64> = steps.windows(2).map(|w| w[1].start_ns.saturating_sub(w[0].start_ns)).collect();
     let part = quantile(&mut strides, 0.5).map_or(i64::MAX, |p| p as i64 / LEAST_PART);
     let least = limits(&all, part);
-    all.iter().map(|step| worst(step, &least)).collect()
+    // A lane whose messages were not all seen began or ended at another time than it seems.
+    let whole = |step: &Step| step.beats.iter().zip(&group.tracks).all(|(b, t)| b.is_some_and(|b| b.len == t.per_step));
+    let judged = all.iter().zip(steps).map(|(excess, step)| worst(excess, &least).filter(|_| whole(step)));
+    judged.collect()
 }
 
 /// What every rank has in common is no rank's fault: the median of the others is taken off each.
