@@ -50,7 +50,7 @@ pub(super) struct Found {
 
 /// One direction of one flow.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Flow {
     pub key: FlowKey,
     hash: u32,
