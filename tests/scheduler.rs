@@ -14,7 +14,7 @@ fn missing(tool: &str) -> bool {
     !Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().is_ok_and(|o| o.status.success())
 }
 
-/// The program with a simulated lossy link, its dashboard open.
+/// The program with a simulated host that cannot receive fast enough, its dashboard open.
 struct Sensor(Child, String);
 
 impl Drop for Sensor {
@@ -28,12 +28,12 @@ impl Sensor {
     fn start() -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut program = Command::new(env!("CARGO_BIN_EXE_fabricscope"));
-        program.args(["demo", "lossy_link", "--pace", "max", &format!("--serve={address}")]);
+        program.args(["demo", "slow_receiver", "--pace", "max", &format!("--serve={address}")]);
         let child = program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let sensor = Self(child, format!("http://{address}"));
         let until = Instant::now() + Duration::from_secs(60);
         while sensor.hosts("avoid").is_empty() {
-            assert!(Instant::now() < until, "the lossy link was not told within a minute");
+            assert!(Instant::now() < until, "the slow host was not told within a minute");
             std::thread::sleep(Duration::from_millis(200));
         }
         // The input is short: nothing changes any more.
@@ -42,7 +42,16 @@ impl Sensor {
     }
 
     fn hosts(&self, state: &str) -> Vec<String> {
-        let ask = format!("curl -sf '{}/api/v1/health/hosts?state={state}' | jq -r '.rows[].id'", self.1);
+        self.ask(state, ".id")
+    }
+
+    /// The worst finding against each.
+    fn kinds(&self, state: &str) -> Vec<String> {
+        self.ask(state, ".why[0].kind")
+    }
+
+    fn ask(&self, state: &str, what: &str) -> Vec<String> {
+        let ask = format!("curl -sf '{}/api/v1/health/hosts?state={state}' | jq -r '.rows[]{what}'", self.1);
         let answer = Command::new("sh").args(["-c", &ask]).output().unwrap();
         String::from_utf8(answer.stdout).unwrap().lines().map(str::to_owned).collect()
     }
@@ -86,15 +95,16 @@ fn what_is_to_be_avoided_is_drained_and_tainted_and_nothing_else() {
     }
     let sensor = Sensor::start();
     let (avoid, healthy) = (sensor.hosts("avoid"), sensor.hosts("healthy"));
-    assert!(!healthy.is_empty());
+    let kinds = sensor.kinds("avoid");
+    assert!(!healthy.is_empty() && kinds.len() == avoid.len());
     let nodes: Vec<String> = avoid.iter().chain(&healthy).cloned().collect();
     let slurm = run("slurm.sh", &sensor.1, &nodes);
     assert_eq!(slurm.len(), avoid.len(), "{slurm:?}");
     for (i, told) in slurm.iter().enumerate() {
-        let begin = format!("scontrol|update|NodeName=gpu-{i}|State=DRAIN|Reason=fabricscope: fabric_loss (");
+        let begin = format!("scontrol|update|NodeName=gpu-{i}|State=DRAIN|Reason=fabricscope: {} (", kinds[i]);
         assert!(told.starts_with(&begin), "{told}");
     }
-    let on = |i| format!("kubectl|taint|node|gpu-{i}|fabricscope.io/avoid=fabric_loss:NoSchedule|--overwrite|");
+    let on = |i: usize| format!("kubectl|taint|node|gpu-{i}|fabricscope.io/avoid={}:NoSchedule|--overwrite|", kinds[i]);
     let off = |i| format!("kubectl|taint|node|gpu-{i}|fabricscope.io/avoid:NoSchedule-|");
     let wanted: Vec<String> = (0..avoid.len()).map(on).chain((avoid.len()..nodes.len()).map(off)).collect();
     assert_eq!(run("kubernetes.sh", &sensor.1, &nodes), wanted);
