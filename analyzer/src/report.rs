@@ -286,7 +286,7 @@ pub struct Burst {
 pub struct Flow {
     /// Source.
     pub src: String,
-    /// Source port.
+    /// Source port; of layer `ethernet` the Ethertype, or the LLC service access point, as in `dport`.
     pub sport: u16,
     /// Destination.
     pub dst: String,

@@ -23,7 +23,7 @@ pub struct Entry {
 }
 
 /// Names that are given elsewhere than by a probe of payload.
-const BY_TRANSPORT: [(&str, &str); 12] = [
+const BY_TRANSPORT: [(&str, &str); 13] = [
     ("roce", "RoCE version 1 and 2: by the base transport header"),
     ("cnp", "Congestion notification packets, opcode 0x81"),
     ("rdma-cm", "Connection management: MADs on queue pair 1"),
@@ -35,6 +35,7 @@ const BY_TRANSPORT: [(&str, &str); 12] = [
     ("rds, rtrs", "Reliable datagram sockets, RDMA transport of block devices: likewise"),
     ("glusterfs-rdma", "GlusterFS over RDMA: likewise"),
     ("ftp-data", "FTP data connections: announced on the control connection"),
+    ("pfc, pause", "Priority flow control and 802.3x PAUSE: by their opcode"),
     ("rtp", "Media streams: announced by SIP, or by their own sequence"),
 ];
 
@@ -58,7 +59,8 @@ fn group(group: Group) -> &'static str {
 }
 
 fn over(over: Over) -> String {
-    let all = [(Over::TCP, "TCP"), (Over::UDP, "UDP"), (Over::SCTP, "SCTP"), (Over::IP, "IP")];
+    let all =
+        [(Over::TCP, "TCP"), (Over::UDP, "UDP"), (Over::SCTP, "SCTP"), (Over::IP, "IP"), (Over::LINK, "Ethernet")];
     all.iter().filter(|(o, _)| over.meets(*o)).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
 }
 
@@ -91,8 +93,10 @@ Reading a label differently from other tools:
   name is `http2`.
 - SNMP with an encrypted scope, RTP and STUN with a single ambiguous packet stay unnamed.
 
-Not named: IBM Storage Scale (GPFS), whose wire format is not published. LLDP, LACP, STP, IS-IS and ARP are frames between
-neighbours, not flows: LLDP teaches the topology, PFC and PAUSE count per link.
+Frames between neighbours (LLDP, LACP, STP, IS-IS, ARP, PFC) are flows of layer `ethernet` between MAC addresses (ARP: between
+the addresses it asks for); both ports hold the Ethertype, or the LLC service access point. Each frame is named by itself.
+
+Not named: IBM Storage Scale (GPFS), whose wire format is not published.
 ";
 
 /// Every protocol of the registry, by chapter, then by name.

@@ -11,6 +11,7 @@ pub mod facts;
 mod guess;
 mod h2;
 pub mod inspector;
+pub mod link;
 mod mask;
 mod memory;
 mod open;

@@ -23,6 +23,9 @@ impl Over {
     pub const TCP_SCTP: Self = Self(5);
     /// Straight over IP.
     pub const IP: Self = Self(8);
+    /// Straight over Ethernet or LLC: frames between neighbours. Both ports hold the Ethertype, the protocol of a SNAP header with
+    /// an organisation of its own, or the LLC service access point.
+    pub const LINK: Self = Self(16);
 
     /// Whether the sets touch.
     pub fn meets(self, other: Self) -> bool {

@@ -136,7 +136,11 @@ fn roce(sum: &LinkTick) -> Option<LinkRoce> {
     })
 }
 
+/// Frames of a neighbour whose host no other packet named have no link.
 fn link_id(totals: &Totals, link: LinkId) -> String {
+    if link == LinkId(u32::MAX) {
+        return "unknown".to_owned();
+    }
     totals.info(link).map_or_else(|| format!("link:{}", link.0), |info| info.id.clone())
 }
 

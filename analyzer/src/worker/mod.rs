@@ -10,6 +10,7 @@ mod messages;
 mod meter;
 mod naming;
 mod nature;
+mod neighbours;
 mod rdma;
 mod slots;
 mod taps;

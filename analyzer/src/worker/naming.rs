@@ -29,7 +29,7 @@ impl Worker {
         Some(Label { named, host_name: found.host_name, attrs: found.attrs, closed: true })
     }
 
-    fn write_label(&mut self, place: u32, label: &Label) {
+    pub(super) fn write_label(&mut self, place: u32, label: &Label) {
         let Some(flow) = self.flows.get(place) else { return };
         if let Some(named) = label.named {
             (flow.app, flow.engine, flow.confidence) = (Some(named.name), named.engine, named.confidence);

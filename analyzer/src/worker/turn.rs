@@ -36,6 +36,7 @@ impl Worker {
         }
         let Some(key) = read.key else {
             let on = self.resolve(packet, frame.interface);
+            self.neighbours(packet, on, at_ns);
             return self.meter(packet, on, at_ns, &Outcome::default());
         };
         let place = self.flows.place(key, read.hash);

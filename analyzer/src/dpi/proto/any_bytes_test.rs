@@ -8,7 +8,7 @@ use super::{Protocol, all};
 use crate::dpi::facts::Facts;
 use crate::dpi::protocol::{Look, Over};
 
-const OVERS: [Over; 4] = [Over::TCP, Over::UDP, Over::SCTP, Over::IP];
+const OVERS: [Over; 5] = [Over::TCP, Over::UDP, Over::SCTP, Over::IP, Over::LINK];
 
 /// Every probe looks at the bytes as every carrier would give them.
 fn ask_all(bytes: &[u8], there: &[u8], port: u16) {

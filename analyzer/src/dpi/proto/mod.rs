@@ -18,6 +18,7 @@ mod iwarp;
 mod kerberos;
 mod keyvalue;
 mod ldap;
+mod link;
 mod mail;
 mod mpi;
 mod netbios;
@@ -59,6 +60,7 @@ pub mod testing;
 /// Every protocol, in the order in which they are asked.
 pub const ALL: &[&[Protocol]] = &[
     ip::PROTOCOLS,
+    link::PROTOCOLS,
     sctp::PROTOCOLS,
     tls::PROTOCOLS,
     http::PROTOCOLS,
