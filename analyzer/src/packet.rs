@@ -304,6 +304,8 @@ pub struct Packet<'a> {
     pub network: &'a [u8],
     /// Length on the wire in bytes of the inner frame, without the mirror's envelope and without FCS.
     pub wire_len: u32,
+    /// The frame as a switch or mirror sent it was shorter than its IP header says; `wire_len` is then what the header says.
+    pub shortened: bool,
     /// Everything the headers claim was captured.
     pub whole: bool,
 }
@@ -326,6 +328,7 @@ impl Packet<'_> {
         payload_len: 0,
         network: &[],
         wire_len: 0,
+        shortened: false,
         whole: false,
     };
 }

@@ -267,6 +267,10 @@ pub enum Sign {
     IcrcBad,
     /// Congestion notification for this queue pair.
     Cnp,
+    /// The second answer to a packet that came twice.
+    Doubled,
+    /// Its payload was cut off by a switch.
+    Trimmed,
 }
 
 /// What one queue-pair direction did in one tick.
@@ -316,7 +320,7 @@ pub struct QpTick {
     pub last_ns: u64,
     /// Request to acknowledgement at the tap, ns.
     pub rtt: SparseHistogram,
-    /// First signs of each kind in this tick, at most 8.
+    /// First signs of each kind in this tick: the first of every kind, and others up to 8 in all.
     pub witnesses: Vec<Witness>,
 }
 

@@ -6,8 +6,8 @@ use crate::packet::MirrorKey;
 use crate::slot;
 use crate::tick::{CaptureTick, FlowTick, LinkTick, Message, QpTick, RoceCounters, TapTick, Tick, Witness};
 
-/// Most witnesses that one queue pair keeps, the first of each kind before others.
-pub const MAX_WITNESSES: usize = 8;
+/// Most witnesses that one queue pair keeps, the first of each kind before others: there are fewer kinds than this.
+pub const MAX_WITNESSES: usize = 16;
 
 /// The earlier of two times of which 0 means not set.
 fn earlier(a: u64, b: u64) -> u64 {

@@ -42,6 +42,7 @@ pub(super) static KIND: Kind = Kind {
     ],
     follows: &[
         follows("failover", Relation::Path),
+        follows("packet_trim", Relation::Path),
         follows("corruption", Relation::Path),
         follows("link_silent", Relation::Path),
     ],

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::report::Severity;
-use crate::tick::LinkId;
+use crate::tick::{LinkId, QpTick, Sign};
 
 use super::causes::follows;
 use super::config::{Knob, Knobs, hold};
-use super::link_saturated::busiest;
+use super::symptom::moments;
 use super::window::{count, percent};
 use super::{About, Case, Detector, Kind, Relation, Symptom, View};
 
@@ -67,13 +67,25 @@ impl Detector for PacketTrim {
             }
             let share = total.0 as f64 / total.1.max(1) as f64;
             let severity = if share >= self.critical { Severity::Critical } else { Severity::Warning };
-            let symptom = Symptom::new(About::Link(link), severity, tick.first_ns, tick.last_ns)
+            let concerned = concerned(view, link);
+            let first_ns = concerned.iter().map(|qp| moments(qp, &[Sign::Trimmed]).0).min();
+            let mut symptom = Symptom::new(About::Link(link), severity, first_ns.unwrap_or(tick.first_ns), tick.last_ns)
                 .counted(tick.roce.trimmed as f64, "packets", self.warn as f64)
                 .sum("trimmed_packets", tick.roce.trimmed as f64)
                 .peak("trimmed_share", share);
-            out.push(busiest(view, link, symptom));
+            for qp in concerned {
+                symptom = symptom.qp(qp, view.map).witnesses(qp, &[Sign::Trimmed]);
+            }
+            out.push(symptom);
         }
     }
+}
+
+/// The queue pairs that may have lost payload on the way to this link: those that it carries, else all that lost some.
+fn concerned<'a>(view: &View<'a>, link: LinkId) -> Vec<&'a QpTick> {
+    let all = || view.tick.qps.iter().filter(|q| q.roce.trimmed > 0);
+    let here: Vec<_> = all().filter(|q| q.link == link || view.map.to_host(q.key.dst) == Some(link)).collect();
+    if here.is_empty() { all().collect() } else { here }
 }
 
 fn explain(case: &Case) -> String {

@@ -31,6 +31,8 @@ pub(super) static KIND: Kind = Kind {
     explain,
 };
 
+const SIGNS: [Sign; 2] = [Sign::Inversion, Sign::Doubled];
+
 struct Reordering {
     min: u64,
 }
@@ -44,14 +46,14 @@ impl Reordering {
 impl Detector for Reordering {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for qp in view.tick.qps.iter().filter(|q| q.roce.inversions + q.roce.duplicated >= self.min) {
-            let (first, last) = moments(qp, &[Sign::Inversion]);
+            let (first, last) = moments(qp, &SIGNS);
             let symptom = Symptom::new(About::Qp(qp.key), Severity::Info, first, last)
                 .counted((qp.roce.inversions + qp.roce.duplicated) as f64, "packets", self.min as f64)
                 .sum("late_packets", qp.roce.inversions as f64)
                 .sum("doubled_packets", qp.roce.duplicated as f64)
                 .sum("data_packets", qp.roce.data_packets as f64)
                 .peak("depth_packets_max", f64::from(qp.inversion_depth_max));
-            out.push(symptom.qp(qp, view.map).witnesses(qp, &[Sign::Inversion]));
+            out.push(symptom.qp(qp, view.map).witnesses(qp, &SIGNS));
         }
     }
 }

@@ -203,6 +203,8 @@ pub fn sign_name(sign: Sign) -> &'static str {
         Sign::LostAfterTap => "seen here and asked for again: lost after the tap",
         Sign::IcrcBad => "ICRC mismatch",
         Sign::Cnp => "congestion notification",
+        Sign::Doubled => "answered twice: the packet came twice",
+        Sign::Trimmed => "payload cut off by a switch",
     }
 }
 

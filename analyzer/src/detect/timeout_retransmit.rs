@@ -43,6 +43,7 @@ pub(super) static KIND: Kind = Kind {
     ],
     follows: &[
         follows("failover", Relation::Path),
+        follows("packet_trim", Relation::Path),
         follows("link_silent", Relation::Path),
         follows("pfc_storm", Relation::Path),
         follows("fabric_loss", Relation::Path),

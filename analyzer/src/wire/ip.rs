@@ -79,6 +79,7 @@ impl<'a> Walk<'a, '_> {
         let packet = span.claimed(total);
         let missing = total.saturating_sub(span.len);
         self.packet.wire_len = self.packet.wire_len.saturating_add(missing);
+        self.packet.shortened |= missing > 0;
         self.packet.network = packet.bytes;
         self.packet.whole = !packet.is_cut();
         packet

@@ -89,6 +89,7 @@ impl Decoder {
             packet.mirror = Mirror::NONE;
             packet.outer_vlan = common.outer_vlan;
             packet.wire_len = frame.len;
+            packet.shortened = false;
             return Ok(Some(common.key));
         }
         self.walk(link_type, tap, frame, packet)?;

@@ -28,6 +28,7 @@ impl Worker {
         let peer = rdma.peer;
         let mut seen = rdma.take(packet, bth, sight, || peer.map_or_else(Peer::default, |p| as_peer(flows.peek(p))));
         if trimmed {
+            rdma.cut(bth, sight.at_ns, seen.copy);
             seen.facts.add(Facts::TRIMMED);
         }
         if icrc == Some(true) && !seen.copy {
@@ -175,7 +176,7 @@ impl Worker {
         let Some(peer) = self.flows.peek(place).and_then(|f| f.rdma.as_ref()?.peer) else { return };
         let Some(flow) = self.flows.get(peer) else { return };
         let link = flow.views.link();
-        let doubled = flow.rdma.as_mut().is_some_and(|rdma| rdma.acknowledged_twice(psn));
+        let doubled = flow.rdma.as_mut().is_some_and(|rdma| rdma.acknowledged_twice(psn, at_ns));
         self.touch(peer, at_ns);
         if let Some(meter) = link.and_then(|l| self.links.meter(l)).filter(|_| doubled) {
             meter.counters().roce.duplicated += 1;

@@ -305,6 +305,7 @@ mod tests {
                 payload_len: 4096,
                 network: &[],
                 wire_len: 4200,
+                shortened: false,
                 whole: false,
             };
             messages.take(&mut log, KEY, &packet, &bth, at_ns, repeat);

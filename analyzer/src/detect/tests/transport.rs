@@ -229,3 +229,33 @@ fn unanswered_gaps_on_many_queue_pairs_are_the_mirrors() {
     };
     assert_eq!((gaps_on(5, false), gaps_on(2, false), gaps_on(5, true)), (1, 0, 0));
 }
+
+#[test]
+fn trimmed_packets_are_told_where_they_came_and_since_when() {
+    let trims = |share: u64| {
+        let mut scene = Scene::new();
+        scene.calm(1).tick(|t| {
+            t.links = (0..8).map(|l| calm(t, l)).collect();
+            t.links[3].roce = RoceCounters { data_packets: 10_000, trimmed: share, ..RoceCounters::default() };
+            let roce = RoceCounters { data_packets: 100, trimmed: share, ..RoceCounters::default() };
+            t.qps = vec![qp(t, 1, 2, 3, roce, &[(Sign::Trimmed, 7 * MS)])];
+        });
+        scene
+    };
+    assert_eq!(trims(0).found("packet_trim"), []);
+    let one = trims(1).one("packet_trim");
+    assert_eq!((one.severity, one.since_ns, one.value), (Severity::Warning, T0 + 107 * MS, 1.0));
+    assert_eq!((one.subject.host.as_deref(), one.evidence.first_packets.len()), (Some("10.0.0.2"), 1));
+    // 0.1 % and more is critical.
+    assert_eq!([9, 10].map(|n| trims(n).one("packet_trim").severity), [Severity::Warning, Severity::Critical]);
+}
+
+#[test]
+fn what_comes_twice_began_with_its_second_answer() {
+    let mut scene = Scene::new();
+    scene.tick(|t| {
+        let roce = RoceCounters { data_packets: 100, duplicated: 2, ..RoceCounters::default() };
+        t.qps = vec![qp(t, 1, 2, 0, roce, &[(Sign::Cnp, 3 * MS), (Sign::Doubled, 60 * MS)])];
+    });
+    assert_eq!(scene.one("reordering").since_ns, T0 + 60 * MS);
+}

@@ -80,6 +80,7 @@ impl Talk {
             payload_len: payload.len() as u32,
             network: &[],
             wire_len: payload.len() as u32 + 54,
+            shortened: false,
             whole: true,
         };
         let key = FlowKey { src: packet.src, dst: packet.dst, sport, dport, protocol, dst_qp: None };

@@ -149,8 +149,11 @@ impl Rdma {
 
     /// The receiver acknowledged `psn` twice. If it also came twice here, on one link, then not the mirror doubled it, but the
     /// network: the receiver answers each of the two (IBTA vol 1, C9-105).
-    pub fn acknowledged_twice(&mut self, psn: Psn) -> bool {
+    pub fn acknowledged_twice(&mut self, psn: Psn, at_ns: u64) -> bool {
         let doubled = self.doubled.iter_mut().any(|twice| twice.take_if(|d| *d == psn).is_some());
+        if doubled {
+            self.delta.sign(at_ns, psn.get(), Sign::Doubled);
+        }
         self.delta.counters.duplicated += u64::from(doubled);
         self.delta.counters.acknowledged_again += u64::from(!doubled);
         doubled

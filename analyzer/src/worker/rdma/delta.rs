@@ -2,7 +2,7 @@
 
 use crate::tick::{RoceCounters, Sign, Witness};
 
-/// Witnesses kept per tick.
+/// Witnesses kept per tick; beyond them the first of a kind still is.
 const WITNESSES: usize = 8;
 /// Witnesses of one kind among them.
 const OF_ONE_KIND: usize = 2;
@@ -24,8 +24,8 @@ pub(in crate::worker) struct RdmaDelta {
 
 impl RdmaDelta {
     pub fn sign(&mut self, at_ns: u64, psn: u32, what: Sign) {
-        let enough = self.witnesses.iter().filter(|w| w.what == what).count() >= OF_ONE_KIND;
-        if self.witnesses.len() < WITNESSES && !enough {
+        let known = self.witnesses.iter().filter(|w| w.what == what).count();
+        if known == 0 || known < OF_ONE_KIND && self.witnesses.len() < WITNESSES {
             self.witnesses.push(Witness { at_ns, psn, what });
         }
     }

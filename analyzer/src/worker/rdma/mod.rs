@@ -216,11 +216,19 @@ impl Rdma {
         let Some(ip) = packet.ip.filter(|_| matches!(op(bth.opcode).role, Role::Request | Role::Response)) else {
             return false;
         };
-        let says = packet.network.get(2..4).map_or(0, |b| b.iter().fold(0, |n, &b| n << 8 | u32::from(b)));
-        let version = packet.network.first().map_or(0, |b| b >> 4);
-        let cut = version == 4 && says > packet.wire_len && !packet.mirror.truncated;
-        let usual = *self.dscp.get_or_insert(ip.dscp);
-        cut && usual != ip.dscp
+        if packet.shortened {
+            return !packet.mirror.truncated && self.dscp.is_some_and(|usual| usual != ip.dscp);
+        }
+        self.dscp.get_or_insert(ip.dscp);
+        false
+    }
+
+    /// A packet that a switch cut, once however many links show it.
+    pub fn cut(&mut self, bth: &Bth, at_ns: u64, copy: bool) {
+        if !copy {
+            self.delta.sign(at_ns, bth.psn, Sign::Trimmed);
+            self.delta.counters.book(Facts::TRIMMED, 0);
+        }
     }
 
     /// A packet whose ICRC is wrong: counted by what it claims to be, and not believed.
