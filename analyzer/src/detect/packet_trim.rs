@@ -69,10 +69,11 @@ impl Detector for PacketTrim {
             let severity = if share >= self.critical { Severity::Critical } else { Severity::Warning };
             let concerned = concerned(view, link);
             let first_ns = concerned.iter().map(|qp| moments(qp, &[Sign::Trimmed]).0).min();
-            let mut symptom = Symptom::new(About::Link(link), severity, first_ns.unwrap_or(tick.first_ns), tick.last_ns)
-                .counted(tick.roce.trimmed as f64, "packets", self.warn as f64)
-                .sum("trimmed_packets", tick.roce.trimmed as f64)
-                .peak("trimmed_share", share);
+            let mut symptom =
+                Symptom::new(About::Link(link), severity, first_ns.unwrap_or(tick.first_ns), tick.last_ns)
+                    .counted(tick.roce.trimmed as f64, "packets", self.warn as f64)
+                    .sum("trimmed_packets", tick.roce.trimmed as f64)
+                    .peak("trimmed_share", share);
             for qp in concerned {
                 symptom = symptom.qp(qp, view.map).witnesses(qp, &[Sign::Trimmed]);
             }
