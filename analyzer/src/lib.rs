@@ -7,6 +7,7 @@
 //! conversation and the meters observe it, and each stretch of packet time hands over a mergeable [`tick::Tick`];
 //! the fabric merges ticks, lets the detectors judge and publishes a [`report::Report`].
 
+pub mod availability;
 pub mod detect;
 pub mod dpi;
 pub mod fabric;

@@ -96,6 +96,31 @@ async fn cells_say_measured_partly_idle_and_not_observed() {
     assert_eq!(states("gpu-6").await[479..].trim_matches('i'), "m");
 }
 
+/// The made-up minute: one link is silent for its last 12 s, one is congested for 12 s, one was seen for a moment only.
+#[tokio::test]
+async fn availability_adds_up_and_says_what_a_cluster_may_expect() {
+    let router = served().await;
+    let all = json(&router, "/api/v1/availability?parts=1000").await;
+    let row = |rows: &serde_json::Value, id: &str| {
+        let rows = rows["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id} in {rows:?}")).clone()
+    };
+    for row in all["rows"].as_array().unwrap() {
+        let ns = |name: &str| row[name].as_u64().unwrap();
+        assert_eq!(ns("up_ns") + ns("degraded_ns") + ns("down_ns"), ns("observed_ns"), "{row}");
+    }
+    let silent = row(&all, "leaf0-gpu-6:leaf0>gpu-6");
+    assert_eq!((&silent["down_ns"], &silent["failures"]), (&12_000_000_000u64.into(), &1.into()));
+    assert!(silent["availability"].as_f64().unwrap() > 0.79 && silent["mtbf_ns"].is_number(), "{silent}");
+    let congested = row(&all, "leaf0-gpu-3:leaf0>gpu-3");
+    assert_eq!((&congested["down_ns"], &congested["mtbf_ns"]), (&0.into(), &serde_json::Value::Null));
+    assert!(congested["degraded_ns"].as_u64().unwrap() >= 12_000_000_000, "{congested}");
+    assert_eq!((&all["cluster"]["parts"], &all["rows"][0]["id"]), (&1000.into(), &silent["id"]));
+    assert!(all["cluster"]["month_without_failure"].as_f64().unwrap() < 1e-6, "{}", all["cluster"]);
+    let nodes = json(&router, "/api/v1/availability?of=nodes").await;
+    assert_eq!(row(&nodes, "leaf0")["down_ns"], 0, "its other links carried on");
+}
+
 #[tokio::test]
 async fn links_come_worst_first_and_by_any_column() {
     let router = served().await;

@@ -179,6 +179,9 @@ pub trait Store: Send + Sync {
     }
     /// First and last moment held.
     fn extent(&self) -> Answer<'_, Extent>;
+    /// When a sensor looked: a stretch per run that touches the window, from the start of its first tick to the end of its last
+    /// (an idle fabric makes no ticks), cut to the window, in order of start and end.
+    fn looked(&self, window: Window) -> Answer<'_, Vec<Window>>;
     /// Links with totals over the window and a strip of at most `steps` steps.
     fn links(&self, window: Window, steps: u32) -> Answer<'_, Vec<LinkRow>>;
     /// One link on a time axis of at most `steps` steps; `None` when there is no such link.

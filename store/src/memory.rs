@@ -177,6 +177,19 @@ impl Memory {
     }
 }
 
+/// First start and last end of each run, cut to the window.
+fn looked(facts: &[Facts], window: Window) -> Vec<Window> {
+    let mut runs: BTreeMap<Run, Window> = BTreeMap::new();
+    for f in facts {
+        let (from_ns, to_ns) = (f.tick.start_ns.max(window.from_ns), f.tick.end_ns.min(window.to_ns));
+        let run = runs.entry(run_of(f)).or_insert(Window { from_ns, to_ns });
+        *run = Window { from_ns: run.from_ns.min(from_ns), to_ns: run.to_ns.max(to_ns) };
+    }
+    let mut looked: Vec<Window> = runs.into_values().collect();
+    looked.sort_unstable_by_key(|run| (run.from_ns, run.to_ns));
+    looked
+}
+
 fn add_step(strip: &mut [Option<LinkTick>], axis: &Axis, start_ns: u64, tick: &LinkTick) {
     if let Some(step) = strip.get_mut(axis.step_of(start_ns)) {
         sums::add(step.get_or_insert_default(), tick);
@@ -264,6 +277,10 @@ impl Store for Memory {
 
     fn extent(&self) -> Answer<'_, Extent> {
         ready(Ok(self.extent_of()))
+    }
+
+    fn looked(&self, window: Window) -> Answer<'_, Vec<Window>> {
+        ready(Ok(looked(&self.within(window), window)))
     }
 
     fn links(&self, window: Window, steps: u32) -> Answer<'_, Vec<LinkRow>> {

@@ -43,6 +43,7 @@ async fn totals(store: &dyn Store, name: &str) {
     let extent = store.extent().await.unwrap();
     assert_eq!((extent.first_ns, extent.last_ns), (Some(window(0, 6).from_ns), Some(window(0, 6).to_ns)), "{name}");
     assert_eq!(extent.sensors, ["s1"], "{name}");
+    assert_eq!(store.looked(window(1, 9)).await.unwrap(), [window(1, 6)], "{name}");
     let links = store.links(window(1, 4), 3).await.unwrap();
     assert_eq!(links.iter().map(|l| l.link.id.as_str()).collect::<Vec<_>>(), ["a>b", "b>a"], "{name}");
     let (busy, idle) = (&links[0], &links[1]);

@@ -64,6 +64,10 @@ impl Store for Failing {
     fn extent(&self) -> Answer<'_, Extent> {
         self.inner.extent()
     }
+
+    fn looked(&self, window: Window) -> Answer<'_, Vec<Window>> {
+        self.inner.looked(window)
+    }
     fn links(&self, window: Window, steps: u32) -> Answer<'_, Vec<LinkRow>> {
         self.inner.links(window, steps)
     }
@@ -162,6 +166,9 @@ impl Store for Away {
         away()
     }
     fn extent(&self) -> Answer<'_, Extent> {
+        away()
+    }
+    fn looked(&self, _: Window) -> Answer<'_, Vec<Window>> {
         away()
     }
     fn links(&self, _: Window, _: u32) -> Answer<'_, Vec<LinkRow>> {

@@ -315,6 +315,7 @@ async fn links_and_series_are_the_same() {
         [(window(0, 30), 60), (window(0, 30), 7), (partial, 3), (window(50, 60), 5), (window(9, 9), 5)]
     {
         same!(memory, clickhouse, links(window, steps), "links {window:?} {steps}");
+        same!(memory, clickhouse, looked(window), "looked {window:?}");
         for (n, text) in HOSTILE.iter().enumerate() {
             let link = format!("link {n} {text}");
             same!(memory, clickhouse, series(&link, window, steps), "series {link} {window:?} {steps}");

@@ -252,6 +252,25 @@ pub const ENDPOINTS: &[Endpoint] = &[
         }],
     },
     Endpoint {
+        path: "/api/v1/availability",
+        about: "How long links or nodes were observed, up, degraded and down in the window, how often they failed and how far apart \
+                (MTBF, with what it is at least at 95 % confidence), and the chance that a cluster of them passes thirty days \
+                without a failure. A link is down while it is silent or in a PFC deadlock, a node while all its links are.",
+        media: "application/json",
+        params: &[
+            FROM,
+            TO,
+            Param { name: "of", about: "Of what.", kind: Kind::OneOf(&["links", "nodes"]) },
+            Param {
+                name: "parts",
+                about: "Links or nodes that the cluster needs; 0 for as many as were seen.",
+                kind: Kind::Whole { min: 0, max: 1_000_000_000, default: 0 },
+            },
+            OFFSET,
+            LIMIT,
+        ],
+    },
+    Endpoint {
         path: "/api/v1/health/hosts",
         about: "For schedulers: hosts as healthy, degraded (a warning is open) or avoid (a critical finding is), since when, why, and \
                 the jobs touched. What only follows from another open finding does not count.",

@@ -1,5 +1,6 @@
 //! The HTTP API. What may be asked stands in one list, [`ENDPOINTS`]: parameters are checked and documented from it.
 
+mod availability;
 mod cells;
 mod endpoints;
 mod error;
@@ -107,6 +108,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/api/v1/findings/{id}", get(findings::finding))
         .route("/api/v1/findings/{id}/pcapng", get(evidence::pcapng))
         .route("/api/v1/jobs", get(jobs::jobs))
+        .route("/api/v1/availability", get(availability::of_period))
         .route("/api/v1/health/hosts", get(health::of_hosts))
         .route("/api/v1/health/links", get(health::of_links))
         .route("/api/v1/kinds", get(registry::kinds))

@@ -84,6 +84,21 @@ impl ClickHouse {
     }
 }
 
+async fn looked(connection: &Connection, window: Window) -> Result<Vec<Window>, StoreError> {
+    #[derive(Row, Deserialize)]
+    struct Looked {
+        from_ns: u64,
+        to_ns: u64,
+    }
+    let Window { from_ns, to_ns } = window;
+    let select = format!(
+        "SELECT greatest(min(t.start_ns), {from_ns}) AS from_ns, least(max(t.end_ns), {to_ns}) AS to_ns FROM ticks AS t \
+         WHERE t.start_ns < {to_ns} AND t.end_ns > {from_ns} GROUP BY t.sensor, t.run ORDER BY from_ns, to_ns"
+    );
+    let rows: Vec<Looked> = connection.select(&select).await?;
+    Ok(rows.into_iter().map(|row| Window { from_ns: row.from_ns, to_ns: row.to_ns }).collect())
+}
+
 /// Says where.
 fn at(connection: &Connection, why: StoreError) -> StoreError {
     let place = |text: String| format!("{}: {text}", connection.address);
@@ -187,6 +202,10 @@ impl Store for ClickHouse {
 
     fn extent(&self) -> Answer<'_, Extent> {
         Box::pin(self.held())
+    }
+
+    fn looked(&self, window: Window) -> Answer<'_, Vec<Window>> {
+        Box::pin(looked(&self.connection, window))
     }
 
     fn links(&self, window: Window, steps: u32) -> Answer<'_, Vec<LinkRow>> {
