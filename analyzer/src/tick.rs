@@ -152,6 +152,10 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
+    /// Nobody's.
+    pub const NONE: Self =
+        Self { src: Addr([0; 16]), dst: Addr([0; 16]), sport: 0, dport: 0, protocol: 0, dst_qp: None };
+
     /// Of a packet with network addresses; `protocol` is the IP protocol number, 0 without IP.
     #[inline(always)]
     pub fn of(src: Addr, dst: Addr, protocol: u8, transport: &Transport) -> Self {

@@ -9,10 +9,11 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use analyzer::dpi::Inspector;
+use analyzer::dpi::{Inspector, Seen};
+use analyzer::tick::FlowKey;
 use support::labelled::{Frames, Labelled, Names, captures, key, names};
 use support::shared;
 use support::variants::{Of, VARIANTS, by_conversation};
@@ -64,11 +65,18 @@ fn name_all(packets: &[Of<'_>], conversations: usize) -> Vec<Option<&'static str
     let mut engine = Inspector::default();
     let mut named = vec![None; conversations];
     let mut closed = vec![false; conversations];
+    let mut seen: HashMap<FlowKey, Seen> = HashMap::new();
     for (of, packet) in packets {
         if closed[*of] {
             continue;
         }
-        let Some(label) = engine.observe(&key(packet), packet) else { continue };
+        let key = key(packet);
+        let reversed = FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..key };
+        let mut own = seen.get(&key).copied().unwrap_or_default();
+        own.kept = own.kept.or(seen.get(&reversed).and_then(|s| s.kept));
+        let label = engine.observe(&key, packet, &mut own);
+        seen.insert(key, own);
+        let Some(label) = label else { continue };
         named[*of] = label.named.filter(|n| n.engine == "dpi").map(|n| n.name).or(named[*of]);
         closed[*of] = label.closed;
     }
@@ -182,7 +190,7 @@ fn damage(packet: &analyzer::packet::Packet<'_>) {
     let mut try_one = |payload: &[u8]| {
         let cut = analyzer::packet::Packet { payload, payload_len: payload.len() as u32, ..*packet };
         key.sport = key.sport.wrapping_add(1);
-        let label = engine.observe(&key, &cut);
+        let label = engine.observe(&key, &cut, &mut Seen::default());
         let attrs = label.and_then(|l| l.attrs);
         assert!(attrs.iter().flat_map(|a| a.iter()).all(|(_, v)| v.len() <= analyzer::dpi::facts::MAX_VALUE));
     };

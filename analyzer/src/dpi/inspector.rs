@@ -1,25 +1,24 @@
 //! The engine: one per worker. It looks at the first payloads of each conversation until its label closes.
 
-use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-
 use super::facts::{Attr, Facts};
+use super::glance::{Failures, Shapes, is_enough};
 use super::guess;
 use super::mask::Mask;
 use super::memory::Memory;
-use super::open::{MAX_LAYERS, Named, Open};
+use super::open::{MAX_LAYERS, Named, Open, wrap_up};
+use super::pool::Pool;
 use super::proto;
 use super::protocol::{Answer, Look, Name, Over, Protocol, WEAK};
 use super::signatures::Signatures;
+use super::turn::{Turn, bare, canonical, ends, last_datagram, over_of};
 use crate::packet::{Packet, Transport};
 use crate::tick::FlowKey;
 
-/// Conversations with an open label. The longest open one closes when another needs the place.
-const MAX_OPEN: usize = 65_536;
-/// Bytes held for all of them: beyond this the longest open ones close.
-const MAX_HELD: usize = 64 << 20;
+/// How often a stream may lose its place among those open before it is left alone.
+const MAX_BEGUN: u8 = 4;
 /// From this confidence on no other protocol is asked.
 const SURE: f32 = 0.95;
 /// What the engine says of a conversation: to be written into both of its flows.
@@ -35,19 +34,29 @@ pub struct Label {
     pub closed: bool,
 }
 
+/// What a flow remembers of its inspection. More than this is kept only of conversations of which a protocol said that it may
+/// be theirs: a flood of flows that are nobody's costs no memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Where the engine keeps more, if it does; the other direction's flow may say so as well.
+    pub kept: Option<NonZeroU32>,
+    /// Payload packets that were nobody's.
+    pub looked: u8,
+}
+
 /// The engine's state.
 #[derive(Debug)]
 pub struct Inspector {
     protocols: Vec<&'static Protocol>,
     masks: [Mask; 4],
-    signatures: Arc<Signatures>,
-    open: HashMap<FlowKey, Box<Open>, FixedState>,
-    order: VecDeque<FlowKey>,
-    held: usize,
-    memory: Memory,
+    pub(super) shapes: Shapes,
+    pub(super) failures: Failures,
+    pub(super) signatures: Arc<Signatures>,
+    pool: Pool,
+    pub(super) memory: Memory,
     scratch: Facts,
-    /// Labels closed before their time because the table was full.
-    pub closed_early: u64,
+    /// Probes called so far: what inspection costs, without a clock.
+    pub probes: u64,
 }
 
 impl Default for Inspector {
@@ -56,41 +65,32 @@ impl Default for Inspector {
     }
 }
 
-/// One packet of a conversation, as the engine needs it.
-#[derive(Clone, Copy)]
-struct Turn<'a> {
-    key: FlowKey,
-    dir: usize,
-    over: Over,
-    seq: Option<u32>,
-    payload: &'a [u8],
-    /// Bytes of the payload that the mirror cut off.
-    missing: u32,
-}
-
 impl Inspector {
     /// An engine with users' signatures.
     pub fn new(signatures: Arc<Signatures>) -> Self {
         let protocols: Vec<&'static Protocol> = proto::all().collect();
         let masks = [Over::TCP, Over::UDP, Over::SCTP, Over::IP].map(|over| mask_of(&protocols, over));
         Self {
+            shapes: Shapes::of(&protocols),
+            failures: Failures::default(),
             protocols,
             masks,
             signatures,
-            open: HashMap::default(),
-            order: VecDeque::new(),
-            held: 0,
+            pool: Pool::default(),
             memory: Memory::default(),
             scratch: Facts::default(),
-            closed_early: 0,
+            probes: 0,
         }
     }
 
+    /// Conversations of which more is kept at present.
+    pub fn kept(&self) -> usize {
+        self.pool.taken()
+    }
+
     /// Looks at a packet of a flow whose label is open. Says something when the label changed.
-    pub fn observe(&mut self, key: &FlowKey, packet: &Packet<'_>) -> Option<Label> {
+    pub fn observe(&mut self, key: &FlowKey, packet: &Packet<'_>, seen: &mut Seen) -> Option<Label> {
         let over = over_of(packet);
-        let later_fragment = packet.ip.is_some_and(|ip| ip.later_fragment);
-        let (key, dir) = canonical(key);
         let mut seq = None;
         let mut handshake = None;
         if let Transport::Tcp(tcp) = &packet.transport {
@@ -98,66 +98,89 @@ impl Inspector {
             seq = Some(tcp.seq.wrapping_add(u32::from(syn)));
             handshake = syn.then_some((tcp.seq, tcp.ack, tcp.flags & 16 != 0));
         }
+        let later_fragment = packet.ip.is_some_and(|ip| ip.later_fragment);
         if later_fragment || packet.payload.is_empty() && handshake.is_none() && over != Over::IP {
             return None;
         }
-        let mut open = self.open.remove(&key).unwrap_or_else(|| self.begin(key));
+        let (key, dir) = canonical(key);
+        let missing = packet.payload_len.saturating_sub(packet.payload.len() as u32);
+        let turn = Turn { key, dir, over, seq, payload: packet.payload, missing };
+        let kept = seen.kept.and_then(|place| self.pool.take(place, &key));
+        let mut open = match kept {
+            Some(open) => open,
+            None if over != Over::TCP => return self.first_sight(turn, seen),
+            None if seen.looked >= MAX_BEGUN => return Some(self.label(&key, None, Facts::default(), true)),
+            None => {
+                seen.looked += 1;
+                self.begin(key)
+            }
+        };
         if let Some((seq, ack, is_answer)) = handshake {
             shake(&mut open, dir, seq, ack, is_answer);
         }
-        let missing = packet.payload_len.saturating_sub(packet.payload.len() as u32);
-        let turn = Turn { key, dir, over, seq, payload: packet.payload, missing };
-        let closed = match self.turn(&mut open, turn) {
-            Closed::No if std::mem::take(&mut open.announced) => Closed::NotYetButNamed,
-            closed => closed,
-        };
-        self.settle(key, open, closed)
+        let closed = self.turn(&mut open, turn);
+        self.settle(open, closed, seen)
+    }
+
+    /// A datagram of a conversation of which nothing is kept: most are nobody's.
+    fn first_sight(&mut self, turn: Turn<'_>, seen: &mut Seen) -> Option<Label> {
+        seen.looked = seen.looked.saturating_add(1);
+        let Some(found) = self.glance(&turn, seen.looked) else { return self.nobodys(&turn, seen.looked) };
+        let mut open = self.begin(turn.key);
+        if let Some(head) = open.heads.get_mut(turn.dir) {
+            head.packets = u16::from(seen.looked);
+        }
+        let answer = self.conclude(&mut open, turn, turn.payload, false, found);
+        let closed = if answer != Closed::Yes && open.is_spent() { Closed::Yes } else { answer };
+        self.settle(open, closed, seen)
+    }
+
+    /// The label of a conversation that no protocol took so far: when it closes, or where the port alone suggests one.
+    fn nobodys(&self, turn: &Turn<'_>, looked: u8) -> Option<Label> {
+        let closed = is_enough(turn, looked);
+        let named = if looked >= BEFORE_PORT { guess_of(turn, turn.payload) } else { None };
+        let facts = || self.label(&turn.key, named, Facts::default(), closed);
+        (closed || named.is_some()).then(facts)
     }
 
     fn begin(&mut self, key: FlowKey) -> Box<Open> {
-        self.order.push_back(key);
-        let mut open = Box::<Open>::default();
-        let announced = self.memory.take_announced([(key.src, key.sport), (key.dst, key.dport)]);
+        let mut open = self.pool.begin(key);
+        let announced = self.memory.take_announced(ends(&key));
         open.named = announced.map(|name| Named { name, engine: "dpi", confidence: 0.9 });
         open.announced = announced.is_some();
         open
     }
 
-    /// Puts the state back or frees it; makes room.
-    fn settle(&mut self, key: FlowKey, mut open: Box<Open>, closed: Closed) -> Option<Label> {
-        self.held -= open.counted.min(self.held);
+    /// Puts the state back, or frees it.
+    fn settle(&mut self, mut open: Box<Open>, closed: Closed, seen: &mut Seen) -> Option<Label> {
+        let closed = match closed {
+            Closed::No if std::mem::take(&mut open.announced) => Closed::NotYetButNamed,
+            other => other,
+        };
+        let key = open.key;
         if closed == Closed::Yes {
-            return Some(self.label(&key, *open, true));
+            let mut facts = std::mem::take(&mut open.facts);
+            let named = wrap_up(open.named, open.outer, &mut facts);
+            self.pool.free(open);
+            seen.kept = None;
+            return Some(self.label(&key, named, facts, true));
         }
-        open.counted = open.held();
-        self.held += open.counted;
         let label = (closed == Closed::NotYetButNamed).then(|| {
-            let named = Open { named: open.named, outer: open.outer, facts: open.facts.clone(), ..Open::default() };
-            self.label(&key, named, false)
+            let mut facts = open.facts.clone();
+            let named = wrap_up(open.named, open.outer, &mut facts);
+            self.label(&key, named, facts, false)
         });
-        self.open.insert(key, open);
-        while self.open.len() > MAX_OPEN || self.held > MAX_HELD {
-            let Some(oldest) = self.order.pop_front() else { break };
-            if let Some(open) = self.open.remove(&oldest) {
-                self.held -= open.counted.min(self.held);
-                self.closed_early += 1;
-            }
-        }
-        if self.order.len() > 2 * MAX_OPEN {
-            let open = &self.open;
-            self.order.retain(|k| open.contains_key(k));
-        }
+        seen.kept = self.pool.put_back(open);
         label
     }
 
-    fn label(&self, key: &FlowKey, mut open: Open, closed: bool) -> Label {
-        open.wrap_up();
-        let Facts { host, attrs, .. } = open.facts;
+    fn label(&self, key: &FlowKey, named: Option<Named>, facts: Facts, closed: bool) -> Label {
+        let Facts { host, attrs, .. } = facts;
         let learnt = || [key.dst, key.src].iter().find_map(|a| self.memory.name_of(*a)).map(|n| n.to_string());
-        let dns = open.named.is_some_and(|n| n.name == "dns");
+        let dns = named.is_some_and(|n| n.name == "dns");
         let host_name = host.or_else(|| if dns { None } else { learnt() });
         let attrs = (!attrs.is_empty()).then(|| Arc::from(attrs));
-        Label { named: open.named, host_name, attrs, closed }
+        Label { named, host_name, attrs, closed }
     }
 
     /// One packet's turn.
@@ -212,11 +235,11 @@ impl Inspector {
             ..bare(&turn)
         };
         let dead = open.dead.get(dir).copied().unwrap_or_default();
-        let mut found = self.ask(&look, open.chosen, dead);
+        let mut found = self.ask(&look, open.chosen, self.candidates(&look, &dead), dead);
         if !from_start && continued && turn.over == Over::TCP && found.best.is_none() {
             // In the middle of a stream any segment may begin a message: where nothing is left of the old beginning, begin here.
             let fresh = Look { here: new, ..look };
-            let again = self.ask(&fresh, open.chosen, Mask::default());
+            let again = self.ask(&fresh, open.chosen, self.candidates(&fresh, &Mask::default()), Mask::default());
             let over = self.nothing_left(&found, turn.over);
             if again.best.is_some() || over {
                 found = again;
@@ -237,13 +260,27 @@ impl Inspector {
         self.mask(over).without(&found.dead).is_empty()
     }
 
-    fn mask(&self, over: Over) -> Mask {
+    /// Protocols that may say more than no.
+    fn candidates(&self, look: &Look<'_>, dead: &Mask) -> Mask {
+        match look.over {
+            Over::UDP => self.shapes.of_datagram(look.here).without(dead),
+            over => self.mask(over).without(dead),
+        }
+    }
+
+    pub(super) fn mask(&self, over: Over) -> Mask {
         let place = over.0.trailing_zeros() as usize;
         self.masks.get(place).copied().unwrap_or_default()
     }
 
     /// Asks the protocols that are left, best evidence first.
-    fn ask(&mut self, look: &Look<'_>, chosen: Option<usize>, mut dead: Mask) -> Found {
+    pub(super) fn ask(
+        &mut self,
+        look: &Look<'_>,
+        chosen: Option<usize>,
+        mut candidates: Mask,
+        mut dead: Mask,
+    ) -> Found {
         let mut found = Found { best: None, dead, facts: Facts::default() };
         if chosen.is_none()
             && let Some(name) = self.signatures.match_payload(look)
@@ -251,7 +288,6 @@ impl Inspector {
             found.best = Some((usize::MAX, Answer::Certain(name, 1.0)));
             return found;
         }
-        let mut candidates = self.mask(look.over).without(&dead);
         if let Some(chosen) = chosen {
             candidates = Mask::default();
             candidates.add(chosen);
@@ -259,6 +295,7 @@ impl Inspector {
         for index in candidates.iter() {
             let Some(protocol) = self.protocols.get(index) else { continue };
             self.scratch.clear();
+            self.probes += 1;
             let answer = (protocol.probe)(look, &mut self.scratch);
             match strength(&answer) {
                 Some(strength) if found.best.as_ref().is_none_or(|b| strength > strength_of(b)) => {
@@ -390,10 +427,10 @@ enum Closed {
 }
 
 /// What the protocols said of one look.
-struct Found {
-    best: Option<(usize, Answer)>,
-    dead: Mask,
-    facts: Facts,
+pub(super) struct Found {
+    pub best: Option<(usize, Answer)>,
+    pub dead: Mask,
+    pub facts: Facts,
 }
 
 fn strength(answer: &Answer) -> Option<f32> {
@@ -414,23 +451,6 @@ fn mask_of(protocols: &[&Protocol], over: Over) -> Mask {
     mask
 }
 
-/// The conversation's key and which of its directions this one is: 0 goes from the smaller end to the larger.
-fn canonical(key: &FlowKey) -> (FlowKey, usize) {
-    if (key.src, key.sport) <= (key.dst, key.dport) {
-        return (*key, 0);
-    }
-    (FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..*key }, 1)
-}
-
-fn over_of(packet: &Packet<'_>) -> Over {
-    match &packet.transport {
-        Transport::Tcp(_) => Over::TCP,
-        Transport::Udp(..) => Over::UDP,
-        Transport::Sctp(..) => Over::SCTP,
-        _ => Over::IP,
-    }
-}
-
 /// The handshake says where either stream begins.
 fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
     open.initiator = Some(if is_answer { 1 - dir.min(1) } else { dir });
@@ -442,12 +462,15 @@ fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
     }
 }
 
+/// Payload packets after which a port may speak.
+const BEFORE_PORT: u8 = 3;
+
 /// A guess by port, where the middle of a conversation shows nothing but ciphered bytes.
 fn weigh_port(open: &mut Open, turn: &Turn<'_>, new: &[u8]) -> Closed {
     let head = open.heads.get(turn.dir);
     let middle = turn.over == Over::UDP || head.is_some_and(|h| !h.from_start);
-    let enough = head.is_some_and(|h| h.packets >= 3);
-    match guess::by_port(turn.over, [turn.key.sport, turn.key.dport], new) {
+    let enough = head.is_some_and(|h| h.packets >= u16::from(BEFORE_PORT));
+    match guess_of(turn, new) {
         Some(named) if open.named.is_none() && middle && enough => {
             open.named = Some(named);
             Closed::NotYetButNamed
@@ -456,37 +479,6 @@ fn weigh_port(open: &mut Open, turn: &Turn<'_>, new: &[u8]) -> Closed {
     }
 }
 
-fn last_datagram(framed: &[u8]) -> &[u8] {
-    let mut rest = framed;
-    let mut last: &[u8] = &[];
-    while let Some((len, tail)) = rest.split_first_chunk::<2>() {
-        let Some((one, after)) = tail.split_at_checked(usize::from(u16::from_be_bytes(*len))) else { break };
-        (last, rest) = (one, after);
-    }
-    last
-}
-
-fn bare<'a>(turn: &Turn<'a>) -> Look<'a> {
-    let key = &turn.key;
-    let forward = turn.dir == 0;
-    let ((src, sport), (dst, dport)) = if forward {
-        ((key.src, key.sport), (key.dst, key.dport))
-    } else {
-        ((key.dst, key.dport), (key.src, key.sport))
-    };
-    Look {
-        over: turn.over,
-        protocol: key.protocol,
-        src,
-        dst,
-        sport,
-        dport,
-        here: &[],
-        there: &[],
-        from_start: false,
-        initiator: None,
-        earlier: &[],
-        whole: turn.missing == 0,
-        packets: 0,
-    }
+fn guess_of(turn: &Turn<'_>, bytes: &[u8]) -> Option<Named> {
+    guess::by_port(turn.over, [turn.key.sport, turn.key.dport], bytes)
 }

@@ -32,6 +32,14 @@ impl Mask {
         self
     }
 
+    /// Those that are in `other` too.
+    pub fn and(mut self, other: &Self) -> Self {
+        for (word, more) in self.0.iter_mut().zip(other.0) {
+            *word &= more;
+        }
+        self
+    }
+
     /// Empty.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|w| *w == 0)

@@ -70,11 +70,22 @@ impl Memory {
 
     /// The name that DNS gave an address.
     pub fn name_of(&self, addr: Addr) -> Option<&Arc<str>> {
+        if self.names.map.is_empty() {
+            return None;
+        }
         self.names.map.get(&addr)
+    }
+
+    /// Whether anything was announced for either end.
+    pub fn is_announced(&self, ends: [(Addr, u16); 2]) -> bool {
+        !self.announced.map.is_empty() && ends.iter().any(|end| self.announced.map.contains_key(end))
     }
 
     /// What was announced for either end, once: a port is used again by others.
     pub fn take_announced(&mut self, ends: [(Addr, u16); 2]) -> Option<Name> {
+        if self.announced.map.is_empty() {
+            return None;
+        }
         ends.iter().find_map(|end| self.announced.map.remove(end))
     }
 }

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::mask::Mask;
 use super::protocol::Name;
 use super::stream::Head;
+use crate::tick::FlowKey;
 
 /// Payload packets of one direction after which the label closes.
 pub const MAX_PACKETS: u16 = 16;
@@ -25,8 +26,14 @@ pub struct Named {
 }
 
 /// What is kept while the label is open. Direction 0 is that of the smaller end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Open {
+    /// Whose it is.
+    pub key: FlowKey,
+    /// Where it stands in the pool, and how often that place was taken.
+    pub place: u32,
+    /// How often that place was taken.
+    pub life: u32,
     /// First bytes of either direction.
     pub heads: [Head; 2],
     /// Protocols excluded in either direction.
@@ -52,6 +59,34 @@ pub struct Open {
 }
 
 impl Open {
+    /// For nobody yet.
+    pub fn new(place: u32) -> Self {
+        Self {
+            key: FlowKey::NONE,
+            place,
+            life: 0,
+            heads: Default::default(),
+            dead: Default::default(),
+            chosen: None,
+            suspect: None,
+            named: None,
+            facts: Facts::default(),
+            layers: 0,
+            announced: false,
+            outer: None,
+            initiator: None,
+            counted: 0,
+        }
+    }
+
+    /// Forgets everything; what memory it has it keeps as far as that is little.
+    pub fn renew(&mut self) {
+        let [mut a, mut b] = std::mem::take(&mut self.heads);
+        a.renew();
+        b.renew();
+        *self = Self { life: self.life.wrapping_add(1), heads: [a, b], ..Self::new(self.place) };
+    }
+
     /// Bytes held for later looks.
     pub fn held(&self) -> usize {
         self.heads.iter().map(|h| h.bytes.capacity()).sum()
@@ -62,15 +97,6 @@ impl Open {
         self.heads
             .iter()
             .any(|h| h.packets >= MAX_PACKETS && h.bytes.len() >= FEW_BYTES || h.packets >= MAX_PACKETS + MORE_PACKETS)
-    }
-
-    /// Settles what is outside and what is inside.
-    pub fn wrap_up(&mut self) {
-        if let Some(outer) = self.outer {
-            let inside = self.named.filter(|n| n.name != outer.name);
-            self.facts.note("inside", inside.map_or("", |n| n.name));
-            self.named = Some(outer);
-        }
     }
 
     /// A prologue has ended: what follows is looked at afresh.
@@ -88,4 +114,13 @@ impl Open {
         self.named = Some(named);
         self.layers += 1;
     }
+}
+
+/// Settles what is outside and what is inside.
+pub fn wrap_up(named: Option<Named>, outer: Option<Named>, facts: &mut Facts) -> Option<Named> {
+    if let Some(outer) = outer {
+        let inside = named.filter(|n| n.name != outer.name);
+        facts.note("inside", inside.map_or("", |n| n.name));
+    }
+    outer.or(named)
 }

@@ -85,6 +85,25 @@ pub struct Protocol {
     pub source: &'static str,
     /// Looks at a payload.
     pub probe: fn(&Look<'_>, &mut Facts) -> Answer,
+    /// Which datagrams it may say anything of.
+    pub datagrams: Datagrams,
+}
+
+/// What a datagram must be like for a probe to say anything but no: the engine does not ask it of others.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagrams {
+    /// Shortest, in bytes.
+    pub least: usize,
+    /// Ranges of the first byte, both ends included.
+    pub first: &'static [(u8, u8)],
+}
+
+/// Any first byte.
+pub const ANY: &[(u8, u8)] = &[(0, 0xff)];
+
+impl Datagrams {
+    /// Every datagram.
+    pub const ALL: Self = Self { least: 1, first: ANY };
 }
 
 impl Protocol {
@@ -98,7 +117,14 @@ impl Protocol {
         source: &'static str,
         probe: fn(&Look<'_>, &mut Facts) -> Answer,
     ) -> Self {
-        Self { name, also: &[], title, group, over, ports, source, probe }
+        Self { name, also: &[], title, group, over, ports, source, probe, datagrams: Datagrams::ALL }
+    }
+
+    /// Over UDP it is asked only of datagrams of at least so many bytes whose first byte is in one of these ranges: of others the
+    /// probe says [`Answer::NotForUs`], which a test holds it to.
+    pub const fn datagrams(mut self, least: usize, first: &'static [(u8, u8)]) -> Self {
+        self.datagrams = Datagrams { least, first };
+        self
     }
 
     /// With further names that the probe may give.

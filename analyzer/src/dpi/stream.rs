@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 /// Bytes of one direction looked at.
 pub const HEAD_BYTES: usize = 8192;
+/// Bytes of memory that a head that is free keeps for the next.
+const SPARE_BYTES: usize = 2048;
 /// Segments ahead of a gap that are kept.
 const MAX_AHEAD: usize = 6;
 /// A segment this far from what is expected belongs to another life of the connection.
@@ -130,6 +132,17 @@ impl Head {
             self.bytes.extend_from_slice(&(len as u16).to_be_bytes());
             self.bytes.extend_from_slice(datagram.get(..len).unwrap_or_default());
         }
+    }
+
+    /// Forgets everything but its memory, as far as that is little.
+    pub fn renew(&mut self) {
+        let Self { mut bytes, mut ahead, .. } = std::mem::take(self);
+        bytes.clear();
+        ahead.clear();
+        if bytes.capacity() <= SPARE_BYTES {
+            self.bytes = bytes;
+        }
+        self.ahead = ahead;
     }
 
     /// Forgets the first bytes: they were a prologue.

@@ -12,6 +12,7 @@ use super::links::On;
 use super::rdma::{HOT_LINES, Rdma};
 use super::tcp::TcpState;
 use super::views::Views;
+use crate::dpi::Seen;
 use crate::packet::{Addr, Packet, Transport};
 use crate::sketch::Sketch;
 use crate::tick::FlowKey;
@@ -59,6 +60,7 @@ pub(super) struct Flow {
     pub vlan: Option<u16>,
     /// Payload inspection has ended: the label stands.
     pub label_closed: bool,
+    pub seen: Seen,
     pub route: Route,
     pub delta: FlowDelta,
     pub last_ns: u64,
@@ -84,6 +86,7 @@ impl Flow {
             sport: key.sport,
             vlan: None,
             label_closed: key.dst_qp.is_some(),
+            seen: Seen::default(),
             route: Route::default(),
             delta: FlowDelta::default(),
             last_ns: 0,

@@ -14,7 +14,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[1812, 1813, 1645, 1646, 3799],
         "RFC 2865, RFC 2866",
         radius,
-    ),
+    )
+    .datagrams(20, &[(0x01, 0x05), (0x0b, 0x0d), (0x28, 0x2d)]),
     Protocol::new("tacacs", "TACACS+", Group::Infrastructure, Over::TCP, &[49], "RFC 8907", tacacs),
     Protocol::new("diameter", "Diameter", Group::Infrastructure, Over::TCP, &[3868], "RFC 6733", |l, _| {
         diameter_stream(l)

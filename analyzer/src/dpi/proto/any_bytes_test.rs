@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::testing::Talk;
 use super::{Protocol, all};
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Look, Over};
+use crate::dpi::protocol::{Answer, Look, Over};
 
 const OVERS: [Over; 5] = [Over::TCP, Over::UDP, Over::SCTP, Over::IP, Over::LINK];
 
@@ -25,6 +25,40 @@ fn ask_all(bytes: &[u8], there: &[u8], port: u16) {
             }
         }
     }
+}
+
+/// Where a datagram's first byte or length excludes a protocol, its probe says no, whatever else is so.
+fn shapes_hold(bytes: &[u8], there: &[u8], port: u16) {
+    if bytes.is_empty() {
+        return;
+    }
+    let mut facts = Facts::default();
+    let earlier = [&(there.len() as u16).to_be_bytes()[..], there].concat();
+    let excluded = |p: &&Protocol| {
+        let first = bytes.first().is_some_and(|b| p.datagrams.first.iter().any(|&(from, to)| (from..=to).contains(b)));
+        p.over.meets(Over::UDP) && !(first && bytes.len() >= p.datagrams.least)
+    };
+    for protocol in all().filter(excluded) {
+        for (sport, dport) in [(port, 40_000), (40_000, port), (port, port)].into_iter().chain(ports_of(protocol)) {
+            for packets in [1, 2, 9] {
+                let look = Look {
+                    there,
+                    earlier: &earlier,
+                    packets,
+                    from_start: packets == 1,
+                    ..Look::of(Over::UDP, sport, dport, bytes)
+                };
+                for whole in [true, false] {
+                    let answer = (protocol.probe)(&Look { whole, ..look }, &mut facts);
+                    assert_eq!(answer, Answer::NotForUs, "{} of {bytes:02x?}", protocol.name);
+                }
+            }
+        }
+    }
+}
+
+fn ports_of(protocol: &Protocol) -> impl Iterator<Item = (u16, u16)> {
+    protocol.ports.iter().map(|port| (50_000, *port))
 }
 
 /// Beginnings that lead deep into the probes.
@@ -82,6 +116,18 @@ proptest! {
     }
 
     #[test]
+    fn excluded_probes_say_no(start in 0..STARTS.len(), cut in 0_usize..40, tail in vec(any::<u8>(), 0..300), there in vec(any::<u8>(), 0..64), port in 0_u16..9000) {
+        let beginning = &STARTS[start][..cut.min(STARTS[start].len())];
+        shapes_hold(&[beginning, &tail].concat(), &there, port);
+        shapes_hold(&[&tail[..tail.len().min(2)], STARTS[start]].concat(), &there, port);
+    }
+
+    #[test]
+    fn excluded_probes_say_no_to_small_values(first: u8, tail in vec(0_u8..20, 0..120), there in vec(0_u8..8, 0..40), port in 0_u16..9000) {
+        shapes_hold(&[&[first], &tail[..]].concat(), &there, port);
+    }
+
+    #[test]
     fn small_values_reach_further(start in 0..STARTS.len(), tail in vec(0_u8..20, 0..200), there in vec(0_u8..8, 0..40)) {
         let bytes = [STARTS[start], &tail].concat();
         ask_all(&bytes, &there, 7);
@@ -103,6 +149,7 @@ fn every_length_of_every_beginning() {
     for start in STARTS {
         for end in 0..=start.len() {
             ask_all(&start[..end], start, 1);
+            shapes_hold(&start[..end], start, 1);
         }
     }
 }

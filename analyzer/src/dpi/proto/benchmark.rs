@@ -1,7 +1,7 @@
 //! Network benchmarks: iperf 2 and 3, qperf, sockperf.
 
 use crate::dpi::bytes::Bytes;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
@@ -13,10 +13,12 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[5201],
         "esnet/iperf src/iperf_api.c",
         |l, _| iperf3(l),
-    ),
+    )
+    .datagrams(4, &[(0x15, 0x15), (0x36, 0x36), (0x39, 0x39), (0xb1, 0xb1)]),
     Protocol::new("iperf", "iperf 2", Group::Management, Over::BOTH, &[5001], "iperf2 include/payloads.h", |l, _| {
         iperf2(l)
-    }),
+    })
+    .datagrams(20, ANY),
     Protocol::new("qperf", "qperf", Group::Management, Over::TCP, &[19765], "linux-rdma/qperf src/qperf.c", |l, _| {
         qperf(l)
     }),
@@ -28,7 +30,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[11111],
         "Mellanox/sockperf src/message.h",
         |l, _| sockperf(l),
-    ),
+    )
+    .datagrams(14, &[(0x00, 0x00)]),
 ];
 
 /// A cookie of 36 letters and digits of base 32 and a NUL, on the control and on each data connection.

@@ -14,8 +14,10 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[67, 68],
         "RFC 2131",
         v4,
-    ),
-    Protocol::new("dhcpv6", "DHCP for IPv6", Group::Infrastructure, Over::UDP, &[546, 547], "RFC 8415", v6),
+    )
+    .datagrams(3, &[(0x01, 0x02)]),
+    Protocol::new("dhcpv6", "DHCP for IPv6", Group::Infrastructure, Over::UDP, &[546, 547], "RFC 8415", v6)
+        .datagrams(5, &[(0x01, 0x24)]),
 ];
 
 fn v4(look: &Look<'_>, facts: &mut Facts) -> Answer {

@@ -15,9 +15,12 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[1900],
         "UPnP Device Architecture 2.0",
         ssdp,
-    ),
-    Protocol::new("wsd", "WS-Discovery", Group::Infrastructure, Over::UDP, &[3702], "OASIS WS-Discovery 1.1", wsd),
-    Protocol::new("slp", "Service Location Protocol", Group::Infrastructure, Over::BOTH, &[427], "RFC 2608", slp),
+    )
+    .datagrams(8, &[(0x41, 0x5a), (0x20, 0x20)]),
+    Protocol::new("wsd", "WS-Discovery", Group::Infrastructure, Over::UDP, &[3702], "OASIS WS-Discovery 1.1", wsd)
+        .datagrams(5, &[(0x3c, 0x3c)]),
+    Protocol::new("slp", "Service Location Protocol", Group::Infrastructure, Over::BOTH, &[427], "RFC 2608", slp)
+        .datagrams(14, &[(0x02, 0x02)]),
 ];
 
 fn ssdp(look: &Look<'_>, facts: &mut Facts) -> Answer {

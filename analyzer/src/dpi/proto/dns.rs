@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::{Facts, host_name};
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Datagrams, Group, Look, Over, Protocol};
 use crate::packet::Addr;
 
 /// Registry entry.
@@ -15,6 +15,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[53, 5353, 5355],
     source: "RFC 1035, RFC 6762, RFC 4795, RFC 6891",
     probe,
+    datagrams: Datagrams { least: 12, first: ANY },
 }];
 
 /// Records of one message that are looked at.

@@ -15,7 +15,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[4433, 5684, 853, 2055],
     "RFC 6347, RFC 9147",
     probe,
-)];
+)
+.datagrams(13, &[(0x14, 0x1a)])];
 
 /// A record: type, version FE xx, epoch and sequence number, length.
 fn record(bytes: &[u8]) -> Option<(u8, usize)> {

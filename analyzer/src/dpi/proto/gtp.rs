@@ -12,7 +12,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[2152, 2123, 3386],
     "3GPP TS 29.281, TS 29.274, TS 29.060",
     |l, _| probe(l),
-)];
+)
+.datagrams(4, &[(0x1e, 0x1f), (0x30, 0x37), (0x40, 0x58)])];
 
 /// Version and protocol bits, type, length to the end.
 fn probe(look: &Look<'_>) -> Answer {

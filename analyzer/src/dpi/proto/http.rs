@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::{Bytes, decimal, words};
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Name, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol {
@@ -30,6 +30,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[80, 8000, 8008, 8080, 8081, 8123, 8888, 9090, 9100, 9200, 9400, 2375, 2379, 3128, 5985],
     source: "RFC 9112, RFC 9110, RFC 6455, RFC 4918",
     probe,
+    datagrams: Datagrams::ALL,
 }];
 
 /// Methods of RFC 9110, RFC 5789, RFC 4918, RFC 3253, RFC 5323 and those of UPnP and MS-RPCH.

@@ -15,7 +15,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         "Modbus Messaging on TCP/IP 1.0b",
         |l, _| modbus(l),
     ),
-    Protocol::new("bacnet", "BACnet/IP", Group::Industry, Over::UDP, &[47808], "ASHRAE 135 annex J", |l, _| bacnet(l)),
+    Protocol::new("bacnet", "BACnet/IP", Group::Industry, Over::UDP, &[47808], "ASHRAE 135 annex J", |l, _| bacnet(l))
+        .datagrams(4, &[(0x81, 0x81)]),
     Protocol::new(
         "dnp3",
         "Distributed Network Protocol 3",
@@ -24,8 +25,10 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[20000],
         "IEEE 1815",
         |l, _| dnp3(l),
-    ),
-    Protocol::new("coap", "Constrained Application Protocol", Group::Industry, Over::UDP, &[5683], "RFC 7252", coap),
+    )
+    .datagrams(10, &[(0x05, 0x05)]),
+    Protocol::new("coap", "Constrained Application Protocol", Group::Industry, Over::UDP, &[5683], "RFC 7252", coap)
+        .datagrams(4, &[(0x40, 0x7f)]),
 ];
 
 /// Transaction, protocol 0, length, unit, function.

@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[6881, 6889, 51413],
     "BEP 3, BEP 5, BEP 15, BEP 29",
     probe,
-)];
+)
+.datagrams(8, &[(0x00, 0x01), (0x11, 0x13), (0x21, 0x21), (0x31, 0x31), (0x41, 0x41), (0x64, 0x64)])];
 
 const HANDSHAKE: &[u8] = b"\x13BitTorrent protocol";
 

@@ -14,7 +14,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[88, 464],
     "RFC 4120, RFC 3244",
     probe,
-)];
+)
+.datagrams(16, &[(0x00, 0x23), (0x6a, 0x6f), (0x74, 0x76), (0x7e, 0x7e)])];
 
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;

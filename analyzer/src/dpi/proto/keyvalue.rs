@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::{Bytes, decimal, is_text, words};
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
@@ -23,7 +23,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[11211],
         "memcached doc/protocol.txt",
         |l, _| memcached(l),
-    ),
+    )
+    .datagrams(8, ANY),
     Protocol::new("mongodb", "MongoDB", Group::Database, Over::TCP, &[27017], "MongoDB wire protocol", |l, _| {
         mongodb(l)
     }),

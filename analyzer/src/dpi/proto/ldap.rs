@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[389, 3268],
     "RFC 4511",
     probe,
-)];
+)
+.datagrams(7, &[(0x30, 0x30)])];
 
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;

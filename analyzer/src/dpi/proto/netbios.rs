@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
@@ -14,6 +14,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     "RFC 1002",
     probe,
 )
+.datagrams(45, ANY)
 .also(&["smb"])];
 
 /// A first-level encoded name: 32 letters A to P (RFC 1001 14.1), decoded.

@@ -6,7 +6,8 @@ use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] =
-    &[Protocol::new("ntp", "Network Time Protocol", Group::Infrastructure, Over::UDP, &[123], "RFC 5905", probe)];
+    &[Protocol::new("ntp", "Network Time Protocol", Group::Infrastructure, Over::UDP, &[123], "RFC 5905", probe)
+        .datagrams(8, &[(0x08, 0x27), (0x48, 0x67), (0x88, 0xa7), (0xc8, 0xe7)])];
 
 /// NTP seconds of 1 January 1990: clocks that were ever set show later times.
 const SET_SINCE: u32 = 2_840_140_800;

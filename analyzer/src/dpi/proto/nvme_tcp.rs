@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol {
@@ -14,6 +14,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[4420, 8009],
     source: "NVM Express TCP Transport Specification 1.0",
     probe,
+    datagrams: Datagrams::ALL,
 }];
 
 /// Header length of each PDU type (3.6.2): ICReq, ICResp, termination requests, commands, responses, data, ready to transfer.

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[319, 320],
     "IEEE 1588-2019",
     probe,
-)];
+)
+.datagrams(34, ANY)];
 
 /// The control field that goes with a message type (table 42); version 2.1 sends 0 too.
 fn control(kind: u8) -> Option<u8> {

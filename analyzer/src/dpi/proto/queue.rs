@@ -24,7 +24,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[7400, 7401, 7410, 7411],
         "OMG DDSI-RTPS 2.5",
         |l, _| rtps(l),
-    ),
+    )
+    .datagrams(4, &[(0x52, 0x52)]),
     Protocol::new(
         "openwire",
         "ActiveMQ OpenWire",

@@ -3,7 +3,7 @@
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
 use crate::dpi::proto::tls::tell_client;
-use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Name, Over, Protocol};
 use crate::dpi::quic::google;
 use crate::dpi::quic::initial::{Crypto, long};
 use crate::dpi::tls::hello::{self, Hello};
@@ -18,6 +18,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     "RFC 9000, RFC 9001, RFC 9369, RFC 9114, RFC 9250",
     probe,
 )
+.datagrams(5, ANY)
 .also(&["http3", "doq"])];
 
 /// A version that is in use: standard, drafts, Google's, Meta's, reserved for exercise.

@@ -17,7 +17,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         "RFC 5880, RFC 5881",
         |l, _| bfd(l),
     ),
-    Protocol::new("ldp", "Label Distribution Protocol", Group::Routing, Over::BOTH, &[646], "RFC 5036", |l, _| ldp(l)),
+    Protocol::new("ldp", "Label Distribution Protocol", Group::Routing, Over::BOTH, &[646], "RFC 5036", |l, _| ldp(l))
+        .datagrams(14, &[(0x00, 0x00)]),
     Protocol::new(
         "hsrp",
         "Hot Standby Router Protocol",
@@ -26,7 +27,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[1985, 2029],
         "RFC 2281",
         |l, _| hsrp(l),
-    ),
+    )
+    .datagrams(6, &[(0x00, 0x02)]),
     Protocol::new(
         "rip",
         "Routing Information Protocol",
@@ -35,7 +37,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[520, 521],
         "RFC 2453, RFC 2080",
         |l, _| rip(l),
-    ),
+    )
+    .datagrams(24, &[(0x01, 0x02)]),
 ];
 
 /// Marker of ones, length, type.

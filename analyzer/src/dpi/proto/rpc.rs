@@ -8,7 +8,8 @@ use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
 pub const PROTOCOLS: &[Protocol] = &[
     Protocol::new("dcerpc", "DCE RPC", Group::Rpc, Over::BOTH, &[135], "The Open Group C706, MS-RPCE", |l, _| {
         dcerpc(l)
-    }),
+    })
+    .datagrams(80, &[(0x04, 0x04)]),
     Protocol::new("thrift", "Apache Thrift", Group::Rpc, Over::TCP, &[9090], "thrift doc/specs", thrift),
     Protocol::new("fastcgi", "FastCGI", Group::Rpc, Over::TCP, &[9000], "FastCGI specification 1.0", fastcgi),
     Protocol::new("ajp", "Apache JServ Protocol 1.3", Group::Rpc, Over::TCP, &[8009], "AJPv13", |l, _| ajp(l)),

@@ -14,7 +14,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[161, 162],
     "RFC 1157, RFC 3416, RFC 3412",
     probe,
-)];
+)
+.datagrams(8, &[(0x30, 0x30)])];
 
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Over, Protocol};
 use crate::dpi::tls::fingerprint::md5_hex;
 
 /// Registry entry.
@@ -15,6 +15,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[22, 2222],
     source: "RFC 4253",
     probe,
+    datagrams: Datagrams::ALL,
 }];
 
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::{Bytes, is_text};
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
@@ -36,7 +36,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[8003, 8004, 8005, 8008],
         "beegfs common/source/common/net/message/NetMessage.h",
         |l, _| beegfs(l),
-    ),
+    )
+    .datagrams(12, ANY),
     Protocol::new(
         "hdfs",
         "Hadoop RPC and data transfer",
@@ -54,7 +55,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[7000, 7001, 7002, 7003, 7005, 7007, 7008],
         "draft-zeldovich-rx-spec",
         |l, _| afs(l),
-    ),
+    )
+    .datagrams(28, ANY),
     Protocol::new("afp", "Apple Filing Protocol over DSI", Group::Storage, Over::TCP, &[548], "Apple DSI", |l, _| {
         afp(l)
     }),

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[3478, 3479, 19302],
     "RFC 8489, RFC 8656, RFC 3489",
     probe,
-)];
+)
+.datagrams(4, ANY)];
 
 const COOKIE: u32 = 0x2112_a442;
 

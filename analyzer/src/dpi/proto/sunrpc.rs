@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Datagrams, Group, Look, Name, Over, Protocol};
 
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol {
@@ -14,6 +14,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[111, 2049, 20048, 24007],
     source: "RFC 5531, RFC 1813, RFC 7530, RFC 8881, RFC 1833",
     probe,
+    datagrams: Datagrams { least: 12, first: ANY },
 }];
 
 /// Program numbers (RFC 5531 8.4, IANA; GlusterFS rpc/rpc-lib/src/protocol-common.h).

@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[514, 601, 1514, 5514],
     "RFC 5424, RFC 3164, RFC 6587",
     probe,
-)];
+)
+.datagrams(3, &[(0x3c, 0x3c)])];
 
 const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];

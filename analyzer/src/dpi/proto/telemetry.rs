@@ -6,7 +6,8 @@ use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
-    Protocol::new("sflow", "sFlow", Group::Management, Over::UDP, &[6343], "sFlow version 5", |l, _| sflow(l)),
+    Protocol::new("sflow", "sFlow", Group::Management, Over::UDP, &[6343], "sFlow version 5", |l, _| sflow(l))
+        .datagrams(24, &[(0x00, 0x00)]),
     Protocol::new(
         "netflow",
         "NetFlow and IPFIX",
@@ -16,8 +17,10 @@ pub const PROTOCOLS: &[Protocol] = &[
         "RFC 3954, RFC 7011",
         |l, _| netflow(l),
     )
+    .datagrams(20, &[(0x00, 0x00)])
     .also(&["ipfix"]),
     Protocol::new("ipmi", "IPMI and RMCP", Group::Management, Over::UDP, &[623], "IPMI 2.0, ASF 2.0", |l, _| rmcp(l))
+        .datagrams(4, &[(0x06, 0x06)])
         .also(&["rmcp"]),
     Protocol::new("zabbix", "Zabbix", Group::Management, Over::TCP, &[10050, 10051], "Zabbix protocols", |l, _| {
         zabbix(l)
@@ -30,7 +33,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[25826],
         "collectd binary protocol",
         collectd,
-    ),
+    )
+    .datagrams(5, &[(0x00, 0x00), (0x02, 0x02)]),
     Protocol::new(
         "ganglia",
         "Ganglia",
@@ -39,9 +43,11 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[8649, 8651],
         "ganglia gm_protocol.x",
         |l, _| ganglia(l),
-    ),
+    )
+    .datagrams(16, &[(0x00, 0x00)]),
     Protocol::new("munin", "Munin node", Group::Management, Over::TCP, &[4949], "munin node protocol", munin),
-    Protocol::new("statsd", "StatsD", Group::Management, Over::BOTH, &[8125], "statsd metric types", |l, _| statsd(l)),
+    Protocol::new("statsd", "StatsD", Group::Management, Over::BOTH, &[8125], "statsd metric types", |l, _| statsd(l))
+        .datagrams(1, &[(0x0a, 0x0a), (0x2d, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7d)]),
     Protocol::new(
         "influxdb",
         "InfluxDB line protocol",
@@ -50,7 +56,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[8089],
         "InfluxDB line protocol",
         |l, _| influx(l),
-    ),
+    )
+    .datagrams(3, &[(0x20, 0x20), (0x2d, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7d)]),
     Protocol::new(
         "graphite",
         "Graphite plaintext",
@@ -59,7 +66,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[2003],
         "Graphite plaintext protocol",
         |l, _| graphite(l),
-    ),
+    )
+    .datagrams(5, &[(0x20, 0x20), (0x2d, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7d)]),
 ];
 
 /// Version, kind of agent address, sub-agent, sequence, uptime, samples of known formats.

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::{Bytes, decimal, is_text};
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Over, Protocol};
+use crate::dpi::protocol::{ANY, Answer, Group, Look, Over, Protocol};
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
@@ -17,7 +17,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         |l, _| rsh(l),
     )
     .also(&["rlogin"]),
-    Protocol::new("rdp", "Remote Desktop Protocol", Group::Terminal, Over::BOTH, &[3389], "MS-RDPBCGR", rdp),
+    Protocol::new("rdp", "Remote Desktop Protocol", Group::Terminal, Over::BOTH, &[3389], "MS-RDPBCGR", rdp)
+        .datagrams(16, ANY),
     Protocol::new("vnc", "Remote Framebuffer", Group::Terminal, Over::TCP, &[5900, 5901], "RFC 6143", vnc),
 ];
 

@@ -1,6 +1,6 @@
 //! Conversations for the tests of protocols: bytes in, label out, through the whole engine.
 
-use crate::dpi::inspector::{Inspector, Label};
+use crate::dpi::inspector::{Inspector, Label, Seen};
 use crate::dpi::protocol::{Name, Over};
 use crate::packet::{Addr, Ip, Mirror, Packet, Tcp, Transport};
 use crate::tick::FlowKey;
@@ -19,6 +19,7 @@ pub struct Talk {
     over: Over,
     ports: [u16; 2],
     seqs: [u32; 2],
+    seen: [Seen; 2],
     /// The latest label.
     pub label: Label,
 }
@@ -32,7 +33,7 @@ impl Talk {
     /// The same before an engine of the test's own.
     pub fn with(engine: Inspector, over: Over, cport: u16, sport: u16) -> Self {
         let label = Label { named: None, host_name: None, attrs: None, closed: false };
-        Self { engine, over, ports: [cport, sport], seqs: [1000, u32::MAX - 20], label }
+        Self { engine, over, ports: [cport, sport], seqs: [1000, u32::MAX - 20], seen: [Seen::default(); 2], label }
     }
 
     /// The handshake.
@@ -84,9 +85,13 @@ impl Talk {
             whole: true,
         };
         let key = FlowKey { src: packet.src, dst: packet.dst, sport, dport, protocol, dst_qp: None };
-        if let Some(label) = self.engine.observe(&key, &packet) {
+        let [own, other] = [usize::from(!client), usize::from(client)];
+        let mut seen = self.seen[own];
+        seen.kept = seen.kept.or(self.seen[other].kept);
+        if let Some(label) = self.engine.observe(&key, &packet, &mut seen) {
             self.label = label;
         }
+        self.seen[own] = seen;
     }
 }
 

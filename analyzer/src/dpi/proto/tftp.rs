@@ -13,7 +13,8 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     &[69],
     "RFC 1350, RFC 2347",
     probe,
-)];
+)
+.datagrams(4, &[(0x00, 0x00)])];
 
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;

@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Name, Over, Protocol};
 use crate::dpi::tls::hello::{self, Hello};
 use crate::dpi::tls::{certificate, fingerprint};
 
@@ -16,6 +16,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[443, 465, 563, 636, 853, 989, 990, 992, 993, 995, 5061, 5671, 6443, 8443, 8883, 9093, 10250],
     source: "RFC 8446, RFC 5246, RFC 6101",
     probe,
+    datagrams: Datagrams::ALL,
 }];
 
 const ALERT: u8 = 21;

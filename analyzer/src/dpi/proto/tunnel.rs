@@ -23,7 +23,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[51820],
         "WireGuard protocol and cryptography",
         |l, _| wireguard(l),
-    ),
+    )
+    .datagrams(32, &[(0x01, 0x04)]),
     Protocol::new(
         "ipsec",
         "IKE, and ESP in UDP",
@@ -41,10 +42,13 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[1194],
         "openvpn doc/doxygen/doc_protocol_overview.h",
         |l, _| openvpn(l),
-    ),
+    )
+    .datagrams(14, &[(0x20, 0x57)]),
     Protocol::new("socks", "SOCKS 4 and 5", Group::Secure, Over::TCP, &[1080, 9050], "RFC 1928, SOCKS 4A", socks),
-    Protocol::new("teredo", "Teredo", Group::Secure, Over::UDP, &[3544], "RFC 4380", |l, _| teredo(l)),
-    Protocol::new("vxlan", "VXLAN", Group::Routing, Over::UDP, &[4789, 8472], "RFC 7348", |l, _| vxlan(l)),
+    Protocol::new("teredo", "Teredo", Group::Secure, Over::UDP, &[3544], "RFC 4380", |l, _| teredo(l))
+        .datagrams(40, &[(0x00, 0x00), (0x60, 0x6f)]),
+    Protocol::new("vxlan", "VXLAN", Group::Routing, Over::UDP, &[4789, 8472], "RFC 7348", |l, _| vxlan(l))
+        .datagrams(22, &[(0x08, 0x08)]),
     Protocol::new("l2tp", "Layer Two Tunneling Protocol", Group::Secure, Over::UDP, &[1701], "RFC 2661", |l, _| {
         l2tp(l)
     }),

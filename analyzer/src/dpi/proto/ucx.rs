@@ -25,6 +25,7 @@ pub const PROTOCOLS: &[Protocol] = &[
         "libfabric prov/tcp, prov/rxd, util/pingpong.c",
         |l, _| libfabric(l),
     )
+    .datagrams(32, &[(0x02, 0x02)])
     .also(&["fi-pingpong"]),
 ];
 

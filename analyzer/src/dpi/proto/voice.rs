@@ -8,9 +8,11 @@ use crate::packet::Addr;
 
 /// Registry entries.
 pub const PROTOCOLS: &[Protocol] = &[
-    Protocol::new("sip", "Session Initiation Protocol", Group::Media, Over::BOTH, &[5060], "RFC 3261", sip),
+    Protocol::new("sip", "Session Initiation Protocol", Group::Media, Over::BOTH, &[5060], "RFC 3261", sip)
+        .datagrams(8, &[(0x41, 0x5a), (0x20, 0x20)]),
     Protocol::new("rtsp", "Real-Time Streaming Protocol", Group::Media, Over::TCP, &[554, 8554], "RFC 7826", rtsp),
-    Protocol::new("rtcp", "RTP Control Protocol", Group::Media, Over::UDP, &[], "RFC 3550", |l, _| rtcp(l)),
+    Protocol::new("rtcp", "RTP Control Protocol", Group::Media, Over::UDP, &[], "RFC 3550", |l, _| rtcp(l))
+        .datagrams(8, &[(0x80, 0xbf)]),
     Protocol::new(
         "rtp",
         "Real-time Transport Protocol",
@@ -19,7 +21,8 @@ pub const PROTOCOLS: &[Protocol] = &[
         &[],
         "RFC 3550, RFC 4571",
         |l, _| rtp(l),
-    ),
+    )
+    .datagrams(13, &[(0x80, 0xbf)]),
 ];
 
 const SIP_METHODS: &[&[u8]] = &[
