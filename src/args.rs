@@ -65,7 +65,7 @@ pub struct AnalysisArgs {
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
-    /// How often is judged and shown, in packet time; what has fallen silent is said so much sooner or later.
+    /// How often is judged and shown, in packet time. A link that falls silent is shown sooner in a live run.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = tick)]
     pub tick: Time,
     /// The mirrors copy one frame in so many: sequence logic is off, counts are of the sample.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use analyzer::fabric::Fabric;
 use analyzer::report::Finding;
-use analyzer::tick::Tick;
+use analyzer::tick::{Look, Tick};
 use capture::Input;
 use capture::live::rights;
 use dashboard::{Live, TickNumbers};
@@ -31,6 +31,8 @@ pub struct Judge<'a> {
     evidence: Option<Evidence>,
     inputs: &'a Mutex<Vec<Input>>,
     published: Option<Instant>,
+    /// A finding changed, and the report that is seen does not say so yet.
+    unsaid: bool,
     cost: Duration,
     sequence: u64,
     until_ns: u64,
@@ -40,6 +42,8 @@ pub struct Judge<'a> {
 pub enum Message {
     /// A stretch of time.
     Tick(Box<Tick>),
+    /// Between two ticks: when links last carried packets.
+    Look(Look),
     /// From here on all is judged anew.
     Anew(Box<Configured>),
 }
@@ -54,7 +58,7 @@ impl<'a> Judge<'a> {
         inputs: &'a Mutex<Vec<Input>>,
     ) -> Self {
         let fabric = Fabric::new(settings.fabric.clone());
-        Self { fabric, live, keeper, evidence, inputs, published: None, cost: Duration::ZERO, sequence: 0, until_ns: 0 }
+        Self { fabric, live, keeper, evidence, inputs, published: None, unsaid: false, cost: Duration::ZERO, sequence: 0, until_ns: 0 }
     }
 
     /// Until no more ticks come.
@@ -63,6 +67,7 @@ impl<'a> Judge<'a> {
         for message in messages {
             match message {
                 Message::Tick(tick) => self.tick(*tick),
+                Message::Look(look) => self.look(look),
                 Message::Anew(configured) => self.anew(*configured),
             }
         }
@@ -103,6 +108,16 @@ impl<'a> Judge<'a> {
         self.sequence += 1;
     }
 
+    /// What falls silent is said at once to whoever looks; kept it is once a tick has shown it.
+    fn look(&mut self, look: Look) {
+        if self.live.is_some() {
+            self.unsaid |= self.fabric.look(look);
+            if self.unsaid {
+                self.publish_report();
+            }
+        }
+    }
+
     fn witness(&mut self, findings: &[Finding], last: bool) {
         if let Some(evidence) = &mut self.evidence {
             evidence.keep(findings, self.fabric.links(), last);
@@ -112,12 +127,18 @@ impl<'a> Judge<'a> {
     fn publish(&mut self, tick: &Tick, is_news: bool) {
         let Some(live) = &self.live else { return };
         live.set_tick(TickNumbers::of(self.sequence, tick, self.fabric.links()));
-        let wait = if is_news { NEWS_EVERY } else { REPORT_EVERY }.max(self.cost * REPORT_SHARE);
+        self.unsaid |= is_news;
+        self.publish_report();
+    }
+
+    fn publish_report(&mut self) {
+        let Some(live) = &self.live else { return };
+        let wait = if self.unsaid { NEWS_EVERY } else { REPORT_EVERY }.max(self.cost * REPORT_SHARE);
         if self.published.is_none_or(|at| at.elapsed() >= wait) {
             let begun = Instant::now();
             let inputs = self.inputs.lock().map(|inputs| files(&inputs)).unwrap_or_default();
             live.set_report(Arc::new(self.fabric.report(inputs)));
-            (self.published, self.cost) = (Some(begun), begun.elapsed());
+            (self.published, self.cost, self.unsaid) = (Some(begun), begun.elapsed(), false);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use analyzer::tick::Tick;
+use analyzer::tick::{Look, Tick};
 use analyzer::topology::Plan;
 use analyzer::worker::{NatureWatch, TapNature, Worker};
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
@@ -24,6 +24,11 @@ const IDLE: Duration = Duration::from_micros(200);
 const LATE: Duration = Duration::from_millis(10);
 /// Shortest wall time between two looks at how far reading is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Shortest wall time between two looks for links that fell silent, up to [`LOOK_LINKS`] links; of more as many times longer.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A look at so many links takes about a hundredth of that.
+const LOOK_LINKS: usize = 1_000;
 
 /// What the reader shares with the rest of the process.
 pub struct Around<'a> {
@@ -56,6 +61,7 @@ pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMu
         pacer: Pacer::new(settings.pace),
         stop,
         newest: None,
+        looked: Instant::now(),
         recorder,
     };
     let mut looked = Instant::now();
@@ -113,6 +119,13 @@ impl HandOver<'_> {
         }
     }
 
+    /// Where it would wait it is of no use any more.
+    fn look(&self, look: Look) {
+        if self.waiting.is_none() {
+            let _ = self.ticks.try_send(Message::Look(look));
+        }
+    }
+
     /// What waits goes, however long that takes.
     fn finish(&mut self) {
         if let Some(tick) = self.waiting.take() {
@@ -141,6 +154,8 @@ struct Reader<'a> {
     stop: &'a AtomicBool,
     /// Live: packet time of the newest frame, and when it came.
     newest: Option<(u64, Instant)>,
+    /// Live: when links were last looked at between ticks.
+    looked: Instant,
     recorder: Option<Recorder>,
 }
 
@@ -155,8 +170,18 @@ impl Reader<'_> {
             let passed_ns = u64::try_from(came.elapsed().saturating_sub(LATE).as_nanos()).unwrap_or(u64::MAX);
             let Self { worker, hand_over, .. } = self;
             worker.advance(at_ns.saturating_add(passed_ns), &mut |tick| hand_over.give(tick));
+            self.look_between(Instant::now());
         }
         thread::sleep(IDLE);
+    }
+
+    /// Tells the fabric thread between ticks when links last carried packets, if it is time to.
+    fn look_between(&mut self, now: Instant) {
+        let times = 1 + self.worker.links() / LOOK_LINKS;
+        if now.duration_since(self.looked) >= LOOK_EVERY * times as u32 {
+            self.looked = now;
+            self.hand_over.look(self.worker.look());
+        }
     }
 
     /// The first frames have said what their taps are: they are analysed now.
@@ -199,7 +224,9 @@ impl Reader<'_> {
         pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| hand_over.give(tick)));
         if let (true, Some(last)) = (self.live, batch.last()) {
             let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
-            self.newest = Some((newest_ns, Instant::now()));
+            let now = Instant::now();
+            self.newest = Some((newest_ns, now));
+            self.look_between(now);
         }
     }
 

@@ -60,6 +60,11 @@ pub trait Detector: Send {
     /// Looks at a tick; pushes what it shows.
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>);
 
+    /// Between two ticks: what is clear already and the next tick is to confirm. The view holds an empty tick, and the map when each
+    /// link last carried a packet. What is pushed is shown at once, and kept only once a tick shows it, so that looking changes no
+    /// result.
+    fn look(&self, _view: &View<'_>, _out: &mut Vec<Symptom>) {}
+
     /// Looks at the jobs as they are known after a tick.
     fn judge_jobs(&mut self, _jobs: &[JobState], _now_ns: u64, _out: &mut Vec<Symptom>) {}
 

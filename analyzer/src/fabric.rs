@@ -13,7 +13,7 @@ pub use witness::Witness;
 use crate::detect::{DetectConfig, Engine};
 use crate::jobs::{Jobs, JobsConfig};
 use crate::report::{File, Finding, Report};
-use crate::tick::{LinkInfo, Tick};
+use crate::tick::{LinkInfo, Look, Tick};
 
 /// Bounds of what the fabric keeps and publishes, and the thresholds of its detectors.
 #[derive(Clone, Debug)]
@@ -72,6 +72,12 @@ impl Fabric {
         }
         self.charge(&mut changed);
         changed
+    }
+
+    /// Looks between two ticks at when links last carried packets; says whether the report has a finding now that it had not. The next
+    /// tick confirms it or takes it out: results stay those of the ticks alone.
+    pub fn look(&mut self, look: Look) -> bool {
+        self.engine.look(look)
     }
 
     /// No more ticks: closes what has ended.

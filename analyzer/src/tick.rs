@@ -134,6 +134,13 @@ pub struct LinkTick {
     pub slots: Vec<LinkSlot>,
 }
 
+/// When each link last carried a packet, as it is between two ticks: what falls silent is said without waiting for the tick.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// By the link's index; 0 where it never did.
+    pub last_ns: Vec<u64>,
+}
+
 /// What identifies one direction of one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowKey {

@@ -70,7 +70,7 @@ fn a_report_is_at_most_a_tick_and_200_ms_old() {
     });
 }
 
-/// Lets one pair of hosts fall silent; by how many ms its silence is past the threshold when it is first shown.
+/// Lets one pair of hosts fall silent; how many ms after its threshold passed it is in the report that is served.
 fn silence(both: &AtomicBool, url: &str) -> f64 {
     both.store(true, Ordering::Relaxed);
     std::thread::sleep(Duration::from_millis(1_500));
@@ -79,29 +79,36 @@ fn silence(both: &AtomicBool, url: &str) -> f64 {
     let begun = Instant::now();
     let is_new = |f: &&Value| f["kind"] == "link_silent" && f["since_ns"].as_u64() > Some(since_ns);
     while begun.elapsed() < Duration::from_secs(3) {
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1));
         let report = json(url, "/api/v1/report");
+        let seen_ns = wall_ns();
         if let Some(finding) = report["findings"].as_array().unwrap().iter().find(is_new) {
-            return finding["value"].as_f64().unwrap() - finding["threshold"].as_f64().unwrap();
+            let silent_ms = (seen_ns - finding["since_ns"].as_u64().unwrap()) as f64 / 1e6;
+            return silent_ms - finding["threshold"].as_f64().unwrap();
         }
     }
     panic!("the silence is not found");
 }
 
+/// Silences are said within 20 ms in the median of five. A machine that is busy with other tests may be late now and then: then
+/// five more have their turn. With ticks of 100 ms alone the median would be near 60 ms.
 #[test]
-fn a_silent_link_is_said_within_20_ms_of_its_threshold() {
+fn a_silent_link_is_said_within_20_ms_of_its_threshold_though_ticks_are_longer() {
     in_namespace(|| {
         cable("tx0", "rx0");
-        let mut run = Run::start(&["-i", "rx0", "--serve=127.0.0.1:0", "--tick", "10ms"]);
+        let mut run = Run::start(&["-i", "rx0", "--serve=127.0.0.1:0"]);
         let url = url(&run);
         let (both, stop) = (AtomicBool::new(true), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| talk(&both, &stop));
-            // A machine that is busy with other tests may be late now and then.
-            let late: Vec<f64> = (0..3).map(|_| silence(&both, &url)).collect();
+            let in_time = (0..3).any(|_| {
+                let mut late: Vec<f64> = (0..5).map(|_| silence(&both, &url)).collect();
+                late.sort_by(f64::total_cmp);
+                eprintln!("said {late:.1?} ms after the threshold");
+                late[2] <= 20.0
+            });
             stop.store(true, Ordering::Relaxed);
-            eprintln!("said {late:.1?} ms after the threshold");
-            assert!(late.iter().any(|ms| *ms <= 20.0), "{late:?}");
+            assert!(in_time);
         });
         run.stop();
     });

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::jobs::JobState;
 use crate::report::Finding;
 use crate::slot::LinkSlot;
-use crate::tick::{LinkId, LinkTick, Tick};
+use crate::tick::{LinkId, LinkTick, Look, Tick};
 
 use super::ledger::{KindId, Ledger};
 use super::symptom::Symptom;
@@ -69,6 +69,9 @@ impl Blind {
     }
 }
 
+/// Most findings shown before a tick confirms them.
+const EARLY: usize = 256;
+
 struct Running {
     kind: KindId,
     detector: Box<dyn Detector>,
@@ -82,6 +85,8 @@ pub struct Engine {
     blind: Blind,
     ledger: Ledger,
     rendered: usize,
+    /// What was seen between two ticks and no tick has shown yet.
+    early: Vec<Finding>,
 }
 
 impl Engine {
@@ -95,6 +100,7 @@ impl Engine {
             blind: Blind::default(),
             ledger: Ledger::new(config.max_open, config.max_closed),
             rendered: 0,
+            early: Vec::new(),
         }
     }
 
@@ -105,7 +111,27 @@ impl Engine {
         self.run(tick, false)
     }
 
+    /// Looks between two ticks; says whether there is something that was not there before. It stands among the findings until the
+    /// next tick, which confirms it or does not.
+    pub fn look(&mut self, look: Look) -> bool {
+        self.map.look(look);
+        let nothing = Tick::default();
+        let view = View { tick: &nothing, map: &self.map, blind: &self.blind };
+        let (mut early, mut symptoms): (Vec<Finding>, Vec<Symptom>) = (Vec::new(), Vec::new());
+        for running in &self.running {
+            running.detector.look(&view, &mut symptoms);
+            let hold_ns = self.holds_ns.get(running.kind).copied().unwrap_or(0);
+            let finding = |s| self.ledger.early(running.kind, s, hold_ns, &self.map, &self.blind);
+            early.extend(symptoms.drain(..).filter_map(finding).take(EARLY - early.len().min(EARLY)));
+        }
+        self.map.looked();
+        let is_new = early.iter().any(|f| !self.early.iter().any(|before| before.id == f.id));
+        self.early = early;
+        is_new
+    }
+
     fn run(&mut self, tick: &Tick, last: bool) -> Vec<Finding> {
+        self.early.clear();
         let view = View { tick, map: &self.map, blind: &self.blind };
         let mut changed = BTreeSet::new();
         let mut symptoms: Vec<Symptom> = Vec::new();
@@ -156,7 +182,7 @@ impl Engine {
 
     /// Every finding, worst first.
     pub fn findings(&self) -> Vec<Finding> {
-        self.ledger.all(&self.map, &self.blind)
+        self.ledger.all(&self.early, &self.map, &self.blind)
     }
 
     /// Symptoms that found no place, and closed findings that made room.

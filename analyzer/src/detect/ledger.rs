@@ -54,6 +54,15 @@ impl Ledger {
         Some(key)
     }
 
+    /// The finding that a symptom would open, unless it belongs to one that is open already.
+    pub fn early(&self, kind: KindId, symptom: Symptom, hold_ns: u64, map: &Map, blind: &Blind) -> Option<Finding> {
+        let open = self.open.get(&(kind, symptom.about.clone()));
+        if open.is_some_and(|case| symptom.since_ns <= case.last_ns.saturating_add(hold_ns)) {
+            return None;
+        }
+        render(kind, &Case::open(KINDS.get(kind)?, symptom, map), map, false, blind)
+    }
+
     /// Keys of what has been without cause for longer than its kind's hold.
     pub fn ended(&self, now_ns: u64, hold_ns: impl Fn(KindId) -> u64) -> Vec<(KindId, About)> {
         let over = |kind: KindId, case: &Case| now_ns > case.last_ns.saturating_add(hold_ns(kind));
@@ -105,10 +114,10 @@ impl Ledger {
         render(key.0, self.open.get(key)?, map, false, blind)
     }
 
-    /// Every finding, worst first.
-    pub fn all(&self, map: &Map, blind: &Blind) -> Vec<Finding> {
+    /// Every finding and those seen early, worst first.
+    pub fn all(&self, early: &[Finding], map: &Map, blind: &Blind) -> Vec<Finding> {
         let open = self.open.iter().filter_map(|((kind, _), case)| render(*kind, case, map, false, blind));
-        let mut all: Vec<Finding> = self.closed.iter().cloned().chain(open).collect();
+        let mut all: Vec<Finding> = self.closed.iter().chain(early).cloned().chain(open).collect();
         all.sort_by(|a, b| {
             let rank = |f: &Finding| (std::cmp::Reverse(f.severity), f.cause.is_some(), f.since_ns);
             (rank(a), &a.kind, &a.id).cmp(&(rank(b), &b.kind, &b.id))

@@ -71,6 +71,10 @@ impl Detector for LinkSilent {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         out.extend(self.silence.judge(view).iter().map(|silent| symptom(view, silent)));
     }
+
+    fn look(&self, view: &View<'_>, out: &mut Vec<Symptom>) {
+        out.extend(self.silence.look(view).iter().map(|silent| symptom(view, silent)));
+    }
 }
 
 fn symptom(view: &View<'_>, silent: &Silent) -> Symptom {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::packet::Addr;
-use crate::tick::{LinkId, LinkInfo, Tick};
+use crate::tick::{LinkId, LinkInfo, Look, Tick};
 
 /// Most links followed; as many as the totals keep.
 const MAX_LINKS: usize = 1 << 16;
@@ -19,6 +19,9 @@ pub struct Map {
     last_ns: BTreeMap<LinkId, u64>,
     now_ns: u64,
     start_ns: Option<u64>,
+    /// While it is looked between two ticks: the newest times, and the newest of them.
+    look: Look,
+    look_ns: u64,
 }
 
 impl Map {
@@ -54,9 +57,20 @@ impl Map {
         self.links.insert(id, info.clone());
     }
 
+    /// Times are those of a look until it is [`Self::looked`].
+    pub fn look(&mut self, look: Look) {
+        self.look_ns = look.last_ns.iter().copied().max().unwrap_or(0);
+        self.look = look;
+    }
+
+    /// Times are those of the ticks again.
+    pub fn looked(&mut self) {
+        (self.look, self.look_ns) = (Look::default(), 0);
+    }
+
     /// Time of the newest packet.
     pub fn now_ns(&self) -> u64 {
-        self.now_ns
+        self.now_ns.max(self.look_ns)
     }
 
     /// Time of the oldest packet.
@@ -66,7 +80,8 @@ impl Map {
 
     /// When a link last carried a packet; 0: never.
     pub fn last_ns(&self, link: LinkId) -> u64 {
-        self.last_ns.get(&link).copied().unwrap_or(0)
+        let looked = self.look.last_ns.get(link.0 as usize).copied().filter(|&at_ns| at_ns > 0);
+        looked.unwrap_or_else(|| self.last_ns.get(&link).copied().unwrap_or(0))
     }
 
     /// What is known of a link.

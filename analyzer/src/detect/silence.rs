@@ -101,6 +101,13 @@ impl Silence {
         silent
     }
 
+    /// Links silent between two ticks. What waits for a link that spoke since the last tick is for the next one to say.
+    pub fn look(&self, view: &View<'_>) -> Vec<Silent> {
+        let spoke = |link| self.habits.get(&link).is_some_and(|h| view.map.last_ns(link) > h.since_ns);
+        let silent = view.map.links().filter_map(|info| self.silent(view, info));
+        silent.filter(|s| !(s.waits() && spoke(s.link))).collect()
+    }
+
     fn gather(&mut self, view: &View<'_>) {
         for link in view.tick.links.iter().filter(|l| l.packets > 0) {
             let habit = self.habits.entry(LinkId(link.link)).or_default();
@@ -133,12 +140,12 @@ impl Silence {
     }
 
     fn silent(&self, view: &View<'_>, info: &LinkInfo) -> Option<Silent> {
-        let habit = self.habits.get(&info.link)?;
         let (since_ns, now) = (view.map.last_ns(info.link), view.map.now_ns());
         let silence_ns = now.saturating_sub(since_ns);
         if silence_ns < self.min_ns {
             return None;
         }
+        let habit = self.habits.get(&info.link)?;
         let usual_ns = habit.usual_ns;
         let allowed_ns = self.min_ns.max((usual_ns as f64 * self.factor) as u64);
         let no_answer = info.host.is_some() && !info.to_host && habit.timeouts >= self.unanswered;

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 
 use super::meter::Meter;
 use crate::packet::{Addr, MirrorKey, MirrorKind, Packet, Transport};
-use crate::tick::{LinkId, LinkInfo, LinkTick};
+use crate::tick::{LinkId, LinkInfo, LinkTick, Look};
 use crate::topology::Plan;
 
 /// What made a link that no topology names.
@@ -228,6 +228,15 @@ impl Links {
         let new = self.infos.get(self.announced..).unwrap_or_default().to_vec();
         self.announced = self.infos.len();
         new
+    }
+
+    /// When each link last carried a packet.
+    pub fn look(&self) -> Look {
+        Look { last_ns: self.meters.iter().map(Meter::last_ns).collect() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.infos.len()
     }
 
     /// What every link did since the last call.

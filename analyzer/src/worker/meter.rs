@@ -87,6 +87,11 @@ impl Meter {
         }
     }
 
+    /// The newest packet; 0 without any.
+    pub fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
     /// Counters to add to; marks the link as touched.
     pub fn counters(&mut self) -> &mut LinkTick {
         self.touched = true;

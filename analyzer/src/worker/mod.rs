@@ -23,7 +23,7 @@ use std::sync::Arc;
 use capture::{Frame, Interface, InterfaceId, LinkType};
 
 use crate::dpi::{Inspector, Signatures};
-use crate::tick::{CaptureTick, FlowTick, LinkId, Move, QpKey, QpTick, Tick};
+use crate::tick::{CaptureTick, FlowTick, LinkId, Look, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal};
 
@@ -164,6 +164,16 @@ impl Worker {
         if self.tick_start_ns.is_some() {
             self.pass_time(now_ns, ready);
         }
+    }
+
+    /// When each link last carried a packet, for [`crate::fabric::Fabric::look`]. Changes nothing.
+    pub fn look(&self) -> Look {
+        self.links.look()
+    }
+
+    /// Links so far: what a look at them costs grows with their number.
+    pub fn links(&self) -> usize {
+        self.links.len()
     }
 
     /// The capture itself lost frames.

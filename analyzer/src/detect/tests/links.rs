@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::report::Severity;
-use crate::tick::{FlowKey, Move};
+use crate::sketch::bucket_of;
+use crate::tick::{FlowKey, Look, Move};
 
 fn flow(n: u8) -> FlowKey {
     FlowKey { src: host(1), dst: host(n), sport: 0, dport: 4791, protocol: 17, dst_qp: Some(0x11) }
@@ -183,4 +184,35 @@ fn few_packets(t: &Tick, packets: u64) -> crate::tick::FlowTick {
         attrs: None,
         rtt: SparseHistogram::default(),
     }
+}
+
+#[test]
+fn a_silence_is_seen_between_ticks_and_looking_changes_no_result() {
+    let run = |dark: bool, look: bool| {
+        let (mut scene, mut early) = (Scene::new(), Vec::new());
+        for n in 0..8 {
+            scene.tick(|t| {
+                t.links = if dark && n == 6 { without(t, &[4]) } else { without(t, &[]) };
+                t.links.iter_mut().for_each(|l| l.idle = SparseHistogram(vec![(bucket_of(MS), 20)]));
+            });
+            let ended = scene.at_ns;
+            for after in (0..100).step_by(5).filter(|_| look && n == 5) {
+                // All carry packets but one.
+                let mut last_ns = vec![ended + after * MS; 8];
+                last_ns[4] = ended - 1;
+                let is_new = scene.engine.look(Look { last_ns });
+                let found = scene.found("link_silent");
+                assert_eq!(is_new, found.len() > early.len(), "{after} ms");
+                early = found;
+            }
+        }
+        scene.finish();
+        (early, scene.engine.findings())
+    };
+    let (early, at_the_end) = run(true, true);
+    assert_eq!((early.len(), early[0].subject.link.as_deref()), (1, Some("leaf0-spine0")));
+    assert_eq!(early[0].id, at_the_end.iter().find(|f| f.kind == "link_silent").unwrap().id);
+    assert_eq!(at_the_end, run(true, false).1);
+    let (early, at_the_end) = run(false, true);
+    assert_eq!((early.len(), at_the_end), (1, vec![]), "what no tick shows is not kept");
 }
