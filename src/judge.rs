@@ -58,7 +58,18 @@ impl<'a> Judge<'a> {
         inputs: &'a Mutex<Vec<Input>>,
     ) -> Self {
         let fabric = Fabric::new(settings.fabric.clone());
-        Self { fabric, live, keeper, evidence, inputs, published: None, unsaid: false, cost: Duration::ZERO, sequence: 0, until_ns: 0 }
+        Self {
+            fabric,
+            live,
+            keeper,
+            evidence,
+            inputs,
+            published: None,
+            unsaid: false,
+            cost: Duration::ZERO,
+            sequence: 0,
+            until_ns: 0,
+        }
     }
 
     /// Until no more ticks come.
