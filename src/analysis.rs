@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use analyzer::dpi::Signatures;
 use analyzer::fabric::FabricConfig;
+use analyzer::policy::{Owners, Policy};
 use analyzer::report::Report;
 use analyzer::topology::{Plan, Topology};
 use analyzer::worker::{NatureWatch, WorkerConfig};
@@ -194,6 +195,14 @@ fn read_signatures(path: &Path) -> Result<Signatures, Failure> {
     })
 }
 
+/// The user's policy, with what the topology says of hosts and links.
+fn read_policy(path: &Path, owners: Owners) -> Result<Policy, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|why| Failure::file("read the policy", path, &why))?;
+    let policy = Policy::parse(&text, &path.display().to_string());
+    let failed = |why| Failure::new("cannot use the policy", why, "docs/policy.md describes the file");
+    Ok(policy.map_err(failed)?.with(owners))
+}
+
 /// What SIGHUP does.
 fn reload(args: &AnalysisArgs, task: &Task, web: &Web) -> Result<Reload, Failure> {
     let (args, sources) = (args.clone(), task.sources.clone());
@@ -218,7 +227,7 @@ fn configured(
     known: Option<Topology>,
 ) -> Result<Configured, Failure> {
     let topology = args.topology.as_deref().map(read_topology).transpose()?.or(known);
-    let plan = topology.map_or_else(Plan::default, |t| Plan::new(&t));
+    let plan = topology.as_ref().map_or_else(Plan::default, Plan::new);
     let tick_ns = u64::try_from(args.tick.0.as_nanos()).unwrap_or(u64::MAX);
     let mut worker = WorkerConfig { tick_ns, ..WorkerConfig::default() };
     if let Some(path) = &args.signatures {
@@ -229,7 +238,10 @@ fn configured(
     }
     let sampled_one_in = args.sampling.filter(|n| *n > 1).or_else(|| sampled(&plan, sources));
     worker.sampled = sampled_one_in.is_some();
-    let fabric = FabricConfig { findings: config.findings, sampled_one_in, ..FabricConfig::default() };
+    let owners = topology.map_or_else(Owners::default, |t| Owners::new(&t, &plan));
+    let policy = args.policy.as_deref().map(|path| read_policy(path, owners)).transpose()?.unwrap_or_default();
+    let findings = config.findings;
+    let fabric = FabricConfig { findings, sampled_one_in, policy: Arc::new(policy), ..FabricConfig::default() };
     Ok(Configured { plan: Arc::new(plan), worker, fabric })
 }
 

@@ -62,6 +62,9 @@ pub struct AnalysisArgs {
     /// Signatures of your own that name flows, TOML (docs/signatures.md).
     #[arg(long, value_name = "FILE.toml")]
     pub signatures: Option<PathBuf>,
+    /// Rules of your own over flows, in CEL: findings, tags or exclusion, TOML (docs/policy.md).
+    #[arg(long, value_name = "FILE.toml")]
+    pub policy: Option<PathBuf>,
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
@@ -146,6 +149,7 @@ impl DissectArgs {
         AnalysisArgs {
             topology: self.topology.clone(),
             signatures: self.signatures.clone(),
+            policy: None,
             filter: None,
             report: None,
             store: None,

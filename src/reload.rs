@@ -45,7 +45,7 @@ impl Reload {
         let read = (self.read)();
         match &read {
             Ok(_) => warn(
-                "topology, signatures and thresholds are read again, and the analysis begins anew; interfaces, mode, store, \
+                "topology, signatures, policy and thresholds are read again, and the analysis begins anew; interfaces, mode, store, \
                  addresses and folders stay as they were at the start",
             ),
             Err(why) => warn(format!("nothing is changed: {why}")),

@@ -24,7 +24,7 @@ pub fn run_name(paths: &[PathBuf], args: &AnalysisArgs) -> Result<String, Failur
             add_file(&mut hash, path).map_err(|why| Failure::file("read", path, &why))?;
         }
     }
-    for file in [&args.topology, &args.signatures, &args.config].into_iter().flatten() {
+    for file in [&args.topology, &args.signatures, &args.policy, &args.config].into_iter().flatten() {
         add_file(&mut hash, file).map_err(|why| Failure::file("read", file, &why))?;
     }
     hash.update(args.filter.as_deref().unwrap_or_default());

@@ -19,6 +19,7 @@ mod window;
 
 mod cnp_pressure;
 mod congestion_control_off;
+mod control_plane;
 mod corruption;
 mod ecmp_imbalance;
 mod ecn_congestion;
@@ -38,6 +39,7 @@ mod packet_trim;
 mod pfc_congestion;
 mod pfc_deadlock;
 mod pfc_storm;
+mod policy;
 mod qp_error;
 mod reordering;
 mod rtt_inflation;
@@ -92,7 +94,7 @@ pub struct Kind {
     pub explain: fn(&Case) -> String,
 }
 
-/// Every kind, in the order of documentation: transport, our own sight, congestion, links, jobs.
+/// Every kind, in the order of documentation: transport, our own sight, congestion, links, jobs, the user.
 pub static KINDS: &[&Kind] = &[
     &fabric_loss::KIND,
     &timeout_retransmit::KIND,
@@ -118,9 +120,11 @@ pub static KINDS: &[&Kind] = &[
     &link_silent::KIND,
     &link_flap::KIND,
     &failover::KIND,
+    &control_plane::KIND,
     &straggler::KIND,
     &job_hang::KIND,
     &job_slowdown::KIND,
+    &policy::KIND,
 ];
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ pub use names::{l4, mirror, mirror_kind, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 pub use witness::Witness;
 
+use std::sync::Arc;
+
 use crate::detect::{DetectConfig, Engine};
 use crate::jobs::{Jobs, JobsConfig};
+use crate::policy::{Judge, Policy};
 use crate::report::{File, Finding, Report};
 use crate::tick::{LinkInfo, Look, Tick};
 
@@ -30,6 +33,8 @@ pub struct FabricConfig {
     pub sampled_one_in: Option<u64>,
     /// Thresholds of the detectors.
     pub findings: DetectConfig,
+    /// Rules of the user.
+    pub policy: Arc<Policy>,
 }
 
 impl Default for FabricConfig {
@@ -41,6 +46,7 @@ impl Default for FabricConfig {
             max_qps_in_report: 10_000,
             sampled_one_in: None,
             findings: DetectConfig::default(),
+            policy: Arc::default(),
         }
     }
 }
@@ -51,6 +57,7 @@ pub struct Fabric {
     totals: Totals,
     engine: Engine,
     jobs: Jobs,
+    policy: Judge,
     job_links: costs::JobLinks,
 }
 
@@ -59,7 +66,8 @@ impl Fabric {
     pub fn new(config: FabricConfig) -> Self {
         let engine = Engine::new(&config.findings);
         let jobs = Jobs::new(JobsConfig::default(), config.sampled_one_in.is_some_and(|n| n > 1));
-        Self { config, totals: Totals::default(), engine, jobs, job_links: costs::JobLinks::default() }
+        let policy = Judge::new(config.policy.clone());
+        Self { config, totals: Totals::default(), engine, jobs, policy, job_links: costs::JobLinks::default() }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
@@ -70,6 +78,8 @@ impl Fabric {
         if looked {
             changed.extend(self.engine.judge_jobs(self.jobs.known()));
         }
+        let held = self.policy.judge(tick, &self.totals, &self.jobs);
+        changed.extend(self.engine.take("policy", held));
         self.charge(&mut changed);
         changed
     }
@@ -84,6 +94,8 @@ impl Fabric {
     pub fn finish(&mut self) -> Vec<Finding> {
         self.jobs.finish();
         let mut changed = self.engine.judge_jobs(self.jobs.known());
+        let held = self.policy.finish(&self.totals, &self.jobs);
+        changed.extend(self.engine.take("policy", held));
         changed.extend(self.engine.finish());
         self.charge(&mut changed);
         changed
@@ -104,7 +116,7 @@ impl Fabric {
 
     /// The report so far.
     pub fn report(&self, files: Vec<File>) -> Report {
-        let (mut flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report);
+        let (mut flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report, &self.policy);
         let (mut qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
         self.jobs.label(&mut flows, &mut qps);
         let known = self.jobs.known();

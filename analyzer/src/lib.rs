@@ -8,11 +8,13 @@
 //! the fabric merges ticks, lets the detectors judge and publishes a [`report::Report`].
 
 pub mod availability;
+pub mod control;
 pub mod detect;
 pub mod dpi;
 pub mod fabric;
 pub mod jobs;
 pub mod packet;
+pub mod policy;
 pub mod report;
 pub mod sketch;
 pub mod slot;

@@ -1,6 +1,7 @@
 //! What a worker hands over for a stretch of packet time. Every number is a delta over that stretch, so ticks merge by
 //! adding: a tick twice as long is two ticks merged, two workers are two ticks merged.
 
+use crate::control::ControlEvent;
 use crate::packet::{Addr, MirrorKey, Packet, Transport};
 use crate::report::Service;
 use crate::slot::LinkSlot;
@@ -210,6 +211,10 @@ pub struct FlowTick {
     pub copies: u64,
     /// Name by payload, once known.
     pub app: Option<&'static str>,
+    /// Inspection of the payload has ended: without a name it stays unknown.
+    pub closed: bool,
+    /// DSCP of its first packet in this tick, with IP.
+    pub dscp: Option<u8>,
     /// How: `dpi`, `dfi`, `port`, `none`.
     pub engine: &'static str,
     /// 0..1.
@@ -484,6 +489,10 @@ pub struct Tick {
     pub flows: Vec<FlowTick>,
     /// Queue pairs with traffic in this tick.
     pub qps: Vec<QpTick>,
+    /// What neighbours, routers and hosts said of themselves, in order of time.
+    pub control: Vec<ControlEvent>,
+    /// Such records left out because the list was full.
+    pub control_left_out: u64,
     /// Flows that changed links.
     pub moves: Vec<Move>,
     /// Taps with frames or losses in this tick.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::control::MOST;
 use crate::packet::MirrorKey;
 use crate::slot;
 use crate::tick::{CaptureTick, FlowTick, LinkTick, Message, QpTick, RoceCounters, TapTick, Tick, Witness};
@@ -97,6 +98,8 @@ impl FlowTick {
         self.sport = later.sport;
         self.link = later.link;
         self.vlan = later.vlan.or(self.vlan);
+        self.dscp = later.dscp.or(self.dscp);
+        self.closed |= later.closed;
         if later.app.is_some() || self.app.is_none() {
             (self.app, self.engine, self.confidence) = (later.app, later.engine, later.confidence);
         }
@@ -226,6 +229,10 @@ impl Tick {
         self.messages.extend(later.messages);
         self.messages.sort_by_key(Message::order);
         self.messages_left_out += later.messages_left_out;
+        self.control.extend(later.control);
+        self.control.sort_by_key(|c| (c.at_ns, c.src, c.dst));
+        self.control_left_out += later.control_left_out + self.control.len().saturating_sub(MOST) as u64;
+        self.control.truncate(MOST);
         self.moves.extend(later.moves);
         self.moves.sort_by_key(|m| (m.first_on_to_ns, m.flow, m.from, m.to));
     }

@@ -1,5 +1,6 @@
 //! What is known of the fabric before a frame is read: the topology file, and its [`Plan`] for a worker.
 
+mod dcbx;
 mod file;
 mod learn;
 mod lldp;
@@ -10,6 +11,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use dcbx::Classes;
+pub(crate) use file::id_text;
 pub use file::{End, Key, Link, Mirrors, Node, NodeType, Port, Roce, Topology, TopologyError};
 pub use learn::{Learner, UNNAMED};
 pub use lldp::Neighbour;

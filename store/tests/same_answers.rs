@@ -154,6 +154,8 @@ fn flow_tick(dice: &mut Dice, key: FlowKey, at: u64, links: u64) -> FlowTick {
         retransmitted: dice.roll(3),
         copies: dice.roll(2),
         app,
+        closed: true,
+        dscp: None,
         engine: if app.is_some() { "dpi" } else { "none" },
         confidence: if app.is_some() { dice.roll(100) as f32 / 100.0 } else { 0.0 },
         host_name: (dice.roll(4) == 0).then(|| dice.one(&HOSTILE).to_owned()),

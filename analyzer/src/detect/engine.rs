@@ -174,6 +174,18 @@ impl Engine {
         self.settle(now_ns, changed)
     }
 
+    /// Takes what was found elsewhere for a kind: the findings that it opened or changed. Nothing where the kind is off.
+    pub fn take(&mut self, kind: &str, symptoms: Vec<Symptom>) -> Vec<Finding> {
+        let on = self.running.iter().find(|r| KINDS.get(r.kind).is_some_and(|k| k.name == kind)).map(|r| r.kind);
+        let Some(kind) = on.filter(|_| !symptoms.is_empty()) else { return Vec::new() };
+        let hold_ns = self.holds_ns.get(kind).copied().unwrap_or(0);
+        let mut changed = BTreeSet::new();
+        for symptom in symptoms {
+            changed.extend(self.ledger.take(kind, symptom, hold_ns, &self.map));
+        }
+        self.settle(self.map.now_ns(), changed)
+    }
+
     /// No more ticks: closes what has been without cause for its hold; the rest stays open.
     pub fn finish(&mut self) -> Vec<Finding> {
         let now_ns = self.map.now_ns();

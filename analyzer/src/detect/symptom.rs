@@ -21,6 +21,8 @@ pub enum About {
     Tap(TapKey),
     /// A job by its id.
     Job(String),
+    /// A rule of the user's policy at a sender; the default address stands for none.
+    Rule(String, Addr),
 }
 
 impl About {
@@ -33,6 +35,7 @@ impl About {
             Self::Qp(key) => Subject { link: link.and_then(link_id), qp: Some(subject_qp(key)), ..Subject::default() },
             Self::Tap((source, key)) => Subject { tap: Some(fabric::tap(source, *key)), ..Subject::default() },
             Self::Job(id) => Subject { job: Some(id.clone()), ..Subject::default() },
+            Self::Rule(_, host) => Subject { link: link.and_then(link_id), host: known(*host), ..Subject::default() },
         }
     }
 
@@ -44,8 +47,16 @@ impl About {
             Self::Qp(key) => qp_name(key),
             Self::Tap((source, key)) => fabric::tap(source, *key),
             Self::Job(id) => id.clone(),
+            Self::Rule(rule, host) => match known(*host) {
+                Some(host) => format!("`{rule}` at {host}"),
+                None => format!("`{rule}`"),
+            },
         }
     }
+}
+
+fn known(host: Addr) -> Option<String> {
+    (host != Addr::default()).then(|| host.to_string())
 }
 
 fn subject_qp(key: &QpKey) -> SubjectQp {

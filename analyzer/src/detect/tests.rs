@@ -1,6 +1,7 @@
 //! The registry keeps its promises; every kind fires on what it is for and on nothing else.
 
 mod congestion;
+mod control;
 mod ledger;
 mod links;
 mod transport;

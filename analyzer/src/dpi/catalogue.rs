@@ -99,6 +99,13 @@ the addresses it asks for); both ports hold the Ethertype, or the LLC service ac
 Not named: IBM Storage Scale (GPFS), whose wire format is not published.
 ";
 
+/// The chapter of a name: of its probe, or of the fabric where the transport names it.
+pub fn chapter(name: &str) -> Option<&'static str> {
+    let by_probe = proto::all().find(|p| p.name == name || p.also.contains(&name));
+    let by_transport = || BY_TRANSPORT.iter().any(|(names, _)| names.split(", ").any(|n| n == name));
+    by_probe.map(|p| group(p.group)).or_else(|| by_transport().then(|| group(Group::Fabric)))
+}
+
 /// Every protocol of the registry, by chapter, then by name.
 pub fn entries() -> Vec<Entry> {
     let mut all: Vec<&'static Protocol> = proto::all().collect();

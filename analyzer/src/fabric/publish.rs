@@ -7,6 +7,7 @@ use super::FabricConfig;
 use super::names;
 use super::totals::{FlowTotal, Totals};
 use crate::packet::MirrorKey;
+use crate::policy::Judge;
 use crate::report::{Burst, Capture, File, Flow, Link, LinkRoce, MirrorHealth, Naks, Pfc, Qp, Tap};
 use crate::tick::{LinkId, LinkInfo, LinkTick, QpTick, RoceCounters, TapTick};
 
@@ -145,11 +146,19 @@ fn link_id(totals: &Totals, link: LinkId) -> String {
 }
 
 /// The busiest flows, and how many were left out.
-pub fn flows(totals: &Totals, at_most: usize) -> (Vec<Flow>, u64) {
+pub fn flows(totals: &Totals, at_most: usize, policy: &Judge) -> (Vec<Flow>, u64) {
     let mut all: Vec<&FlowTotal> = totals.flows.values().collect();
     all.sort_by_key(|f| (Reverse(f.sum.bytes), f.sum.key));
     let left_out = all.len().saturating_sub(at_most) as u64 + totals.flows_forgotten;
-    (all.into_iter().take(at_most).map(|f| flow(totals, f)).collect(), left_out)
+    let published = all.into_iter().take(at_most).map(|f| {
+        let mut published = flow(totals, f);
+        let tags = policy.tags(&f.sum.key);
+        if !tags.is_empty() {
+            published.attrs.insert("tags".to_owned(), tags.join(", "));
+        }
+        published
+    });
+    (published.collect(), left_out)
 }
 
 fn flow(totals: &Totals, total: &FlowTotal) -> Flow {

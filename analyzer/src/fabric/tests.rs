@@ -44,6 +44,8 @@ fn flow(host: u8, bytes: u64, at_ns: u64, link: u32) -> FlowTick {
         retransmitted: 0,
         copies: 0,
         app: Some("roce"),
+        closed: true,
+        dscp: None,
         engine: "dpi",
         confidence: 1.0,
         host_name: None,

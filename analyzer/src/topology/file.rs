@@ -306,7 +306,7 @@ impl Topology {
     }
 }
 
-pub(super) fn id_text(id: &Id) -> String {
+pub(crate) fn id_text(id: &Id) -> String {
     match id {
         Id::Number(n) => n.to_string(),
         Id::Text(t) => t.clone(),

@@ -1,5 +1,7 @@
 //! What a neighbour says of itself (IEEE 802.1AB, clause 8).
 
+use super::dcbx::{Classes, dcbx};
+
 /// A neighbour's announcement; strings are bounded and printable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Neighbour {
@@ -11,6 +13,10 @@ pub struct Neighbour {
     pub system: Option<String>,
     /// It forwards: its enabled capabilities name bridge or router.
     pub forwards: bool,
+    /// How long the announcement holds, in s; 0: the neighbour goes.
+    pub ttl_s: Option<u16>,
+    /// What it says of classes, if anything.
+    pub classes: Option<Classes>,
 }
 
 /// Longest name kept, in characters.
@@ -29,6 +35,8 @@ impl Neighbour {
                 (1, [_, name @ ..]) => neighbour.chassis = printable(name),
                 (2, [PORT_MAC, mac @ ..]) => neighbour.port = hexadecimal(mac),
                 (2, [_, name @ ..]) => neighbour.port = printable(name),
+                (3, &[high, low, ..]) => neighbour.ttl_s = Some(u16::from_be_bytes([high, low])),
+                (127, value) => dcbx(value, &mut neighbour.classes),
                 (5, name) => neighbour.system = Some(printable(name)).filter(|n| !n.is_empty()),
                 // Enabled capabilities: bit 2 bridge, bit 4 router.
                 (7, [_, _, _, enabled]) => neighbour.forwards = enabled & 0b1_0100 != 0,

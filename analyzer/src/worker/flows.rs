@@ -39,6 +39,8 @@ pub(super) struct Route {
     pub known: bool,
 }
 
+/// Not a DSCP, which has six bits.
+const NO_DSCP: u8 = u8::MAX;
 /// Not touched in this tick.
 const UNTOUCHED: u32 = u32::MAX;
 
@@ -71,6 +73,10 @@ pub(super) struct Flow {
     /// The other direction's place, if it is in the table; RDMA has [`Rdma::peer`].
     pub reverse: Option<u32>,
     pub confidence: f32,
+    /// The label stands, but every packet is looked at: a control protocol.
+    pub watched: bool,
+    /// Of its first packet in this tick; [`NO_DSCP`] without IP.
+    dscp: u8,
     pub app: Option<&'static str>,
     pub engine: &'static str,
     pub found: Option<Box<Found>>,
@@ -87,6 +93,8 @@ impl Flow {
             vlan: None,
             label_closed: key.dst_qp.is_some(),
             seen: Seen::default(),
+            watched: false,
+            dscp: NO_DSCP,
             route: Route::default(),
             delta: FlowDelta::default(),
             last_ns: 0,
@@ -100,6 +108,17 @@ impl Flow {
             found: None,
             rtt: None,
         }
+    }
+
+    /// Its first packet in this tick.
+    pub fn begins(&mut self, at_ns: u64, packet: &Packet<'_>) {
+        self.delta.first_ns = at_ns;
+        self.dscp = packet.ip.map_or(NO_DSCP, |ip| ip.dscp);
+    }
+
+    /// DSCP of its first packet in this tick.
+    pub fn dscp(&self) -> Option<u8> {
+        Some(self.dscp).filter(|&dscp| dscp != NO_DSCP)
     }
 
     /// A round trip of this direction's requests.

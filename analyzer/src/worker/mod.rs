@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use capture::{Frame, Interface, InterfaceId, LinkType};
 
+use crate::control::ControlLog;
 use crate::dpi::{Inspector, Signatures};
 use crate::tick::{CaptureTick, FlowTick, LinkId, Look, Move, QpKey, QpTick, Tick};
 use crate::topology::Plan;
@@ -102,6 +103,7 @@ pub struct Worker {
     taps: Taps,
     messages: MessageLog,
     connections: Connections,
+    control: ControlLog,
     capture: CaptureTick,
     refused: [u64; Refusal::ALL.len()],
     moves: Vec<Move>,
@@ -125,6 +127,7 @@ impl Worker {
             taps: Taps::default(),
             messages: MessageLog::default(),
             connections: Connections::default(),
+            control: ControlLog::default(),
             capture: CaptureTick::default(),
             refused: [0; Refusal::ALL.len()],
             moves: Vec::new(),
@@ -222,6 +225,7 @@ impl Worker {
         let ports = &self.ports;
         let taps = self.taps.take(|i| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string()));
         let (messages, messages_left_out) = self.messages.take();
+        let (control, control_left_out) = self.control.take();
         Tick {
             start_ns,
             end_ns,
@@ -231,6 +235,8 @@ impl Worker {
             links: self.links.take_ticks(end_ns),
             flows,
             qps,
+            control,
+            control_left_out,
             moves: std::mem::take(&mut self.moves),
             taps,
             messages,
@@ -307,6 +313,8 @@ fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
         retransmitted: delta.retransmitted.into(),
         copies: delta.copies.into(),
         app: flow.app,
+        closed: flow.label_closed || flow.watched,
+        dscp: flow.dscp(),
         engine: flow.engine,
         confidence: flow.confidence,
         host_name: flow.found.as_ref().and_then(|f| f.host_name.clone()),

@@ -129,7 +129,7 @@ impl Worker {
         let first = self.flows.touch(place);
         let Some(flow) = self.flows.get(place) else { return outcome };
         if first {
-            flow.delta.first_ns = at_ns;
+            flow.begins(at_ns, packet);
         }
         flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
         flow.last_ns = flow.last_ns.max(at_ns);

@@ -169,6 +169,8 @@ fn flow(index: u32, tick: u64, start_ns: u64) -> FlowTick {
         retransmitted: u64::from(index % 12 == 3 && (300..420).contains(&tick) && tick.is_multiple_of(10)),
         copies: 0,
         app,
+        closed: true,
+        dscp: None,
         engine: if app.is_some() { "dpi" } else { "none" },
         confidence: if app.is_some() { 0.98 } else { 0.0 },
         attrs: None,

@@ -110,6 +110,8 @@ fn tls(n: u64, at: u64) -> FlowTick {
         copies: 0,
         // Named in the second tick only: it stays named.
         app: (n == 1).then_some("tls"),
+        closed: true,
+        dscp: None,
         engine: if n == 1 { "dpi" } else { "none" },
         confidence: if n == 1 { 0.5 } else { 0.0 },
         host_name: (n == 1).then(|| "a.example".to_owned()),
@@ -126,6 +128,8 @@ fn roce(at: u64) -> FlowTick {
         packets: 3,
         bytes: 300,
         app: Some("roce"),
+        closed: true,
+        dscp: None,
         engine: "dpi",
         confidence: 1.0,
         host_name: None,

@@ -178,6 +178,8 @@ fn few_packets(t: &Tick, packets: u64) -> crate::tick::FlowTick {
         retransmitted: 0,
         copies: 0,
         app: Some("roce"),
+        closed: true,
+        dscp: None,
         engine: "dpi",
         confidence: 1.0,
         host_name: None,
