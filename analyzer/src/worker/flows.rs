@@ -12,6 +12,7 @@ use super::links::On;
 use super::rdma::{HOT_LINES, Rdma};
 use super::tcp::TcpState;
 use super::views::Views;
+use crate::control::WATCHED;
 use crate::dpi::Seen;
 use crate::packet::{Addr, Packet, Transport};
 use crate::sketch::Sketch;
@@ -62,8 +63,11 @@ pub(super) struct Flow {
     pub vlan: Option<u16>,
     /// Payload inspection has ended: the label stands.
     pub label_closed: bool,
+    /// Of its first packet in this tick; [`NO_DSCP`] without IP.
+    dscp: u8,
     pub seen: Seen,
     pub route: Route,
+    pub confidence: f32,
     pub delta: FlowDelta,
     pub last_ns: u64,
     /// Links that show it.
@@ -72,11 +76,6 @@ pub(super) struct Flow {
     pub tcp: Option<Box<TcpState>>,
     /// The other direction's place, if it is in the table; RDMA has [`Rdma::peer`].
     pub reverse: Option<u32>,
-    pub confidence: f32,
-    /// The label stands, but every packet is looked at: a control protocol.
-    pub watched: bool,
-    /// Of its first packet in this tick; [`NO_DSCP`] without IP.
-    dscp: u8,
     pub app: Option<&'static str>,
     pub engine: &'static str,
     pub found: Option<Box<Found>>,
@@ -93,7 +92,6 @@ impl Flow {
             vlan: None,
             label_closed: key.dst_qp.is_some(),
             seen: Seen::default(),
-            watched: false,
             dscp: NO_DSCP,
             route: Route::default(),
             delta: FlowDelta::default(),
@@ -119,6 +117,11 @@ impl Flow {
     /// DSCP of its first packet in this tick.
     pub fn dscp(&self) -> Option<u8> {
         Some(self.dscp).filter(|&dscp| dscp != NO_DSCP)
+    }
+
+    /// The control protocol that it is known as: its label stands, but stays open so that every packet is looked at.
+    pub fn watched(&self) -> Option<&'static str> {
+        self.app.filter(|name| !self.label_closed && WATCHED.contains(name))
     }
 
     /// A round trip of this direction's requests.

@@ -313,7 +313,7 @@ fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
         retransmitted: delta.retransmitted.into(),
         copies: delta.copies.into(),
         app: flow.app,
-        closed: flow.label_closed || flow.watched,
+        closed: flow.label_closed || flow.watched().is_some(),
         dscp: flow.dscp(),
         engine: flow.engine,
         confidence: flow.confidence,

@@ -2,14 +2,13 @@
 
 use super::Worker;
 use super::flows::{Flow, Found};
-use crate::control::WATCHED;
 use crate::dpi::{Label, Named};
 use crate::packet::Packet;
 
 impl Worker {
     /// A packet of a flow whose label is open.
     pub(super) fn name(&mut self, place: u32, packet: &Packet<'_>, at_ns: u64) {
-        if let Some(name) = self.flows.peek(place).filter(|f| f.watched).and_then(|f| f.app) {
+        if let Some(name) = self.flows.peek(place).and_then(Flow::watched) {
             return self.watch(name, place, packet, at_ns);
         }
         let Some((key, reverse, mut seen)) = self.flows.peek(place).map(|f| (f.key, f.reverse, f.seen)) else { return };
@@ -31,21 +30,21 @@ impl Worker {
             self.write_label(reverse, &label);
             self.touch(reverse, at_ns);
         }
-        if let Some(name) = self.flows.peek(place).filter(|f| f.watched).and_then(|f| f.app) {
+        if let Some(name) = self.flows.peek(place).and_then(Flow::watched) {
             self.watch(name, place, packet, at_ns);
         }
     }
 
     pub(super) fn write_label(&mut self, place: u32, label: &Label) {
         let Some(flow) = self.flows.get(place) else { return };
+        flow.label_closed = false;
         if let Some(named) = label.named {
             (flow.app, flow.engine, flow.confidence) = (Some(named.name), named.engine, named.confidence);
         }
         if label.host_name.is_some() || label.attrs.is_some() || flow.found.is_some() {
             flow.found = Some(Box::new(Found { host_name: label.host_name.clone(), attrs: label.attrs.clone() }));
         }
-        flow.watched = label.closed && flow.app.is_some_and(|name| WATCHED.contains(&name));
-        flow.label_closed = label.closed && !flow.watched;
+        flow.label_closed = label.closed && flow.watched().is_none();
     }
 }
 
