@@ -258,6 +258,25 @@ pub(super) fn extensions(opcode: u8) -> Extensions {
     EXTENSIONS[usize::from(opcode)]
 }
 
+/// Bytes of the extension headers of each opcode.
+static EXTENSIONS_LEN: [u8; 256] = {
+    let mut lens = [0; 256];
+    let mut opcode = 0;
+    while opcode < 256 {
+        let e = extensions_of(opcode as u8);
+        lens[opcode] =
+            4 * e.prefix as u8 + 8 * e.deth as u8 + 16 * e.reth as u8 + 28 * e.atomic as u8 + 4 * e.aeth as u8 + e.tail;
+        opcode += 1;
+    }
+    lens
+};
+
+/// Bytes of the extension headers behind the base transport header.
+#[inline(always)]
+pub(crate) fn extensions_len(opcode: u8) -> u32 {
+    EXTENSIONS_LEN[usize::from(opcode)].into()
+}
+
 const fn extensions_of(opcode: u8) -> Extensions {
     let operation = operation(opcode);
     let service = transport(opcode);

@@ -12,6 +12,14 @@ pub(super) fn ask<T>(value: &T, lines: usize) {
     }
 }
 
+/// Asks for where a frame's headers are.
+#[inline(always)]
+pub(super) fn ask_bytes(bytes: &[u8]) {
+    let from = bytes.as_ptr().cast::<i8>();
+    ask_line(from);
+    ask_line(from.wrapping_add(LINE));
+}
+
 /// Measured: waiting for what a burst needs took a fifth of a packet's time, where loads in its place fill the processor's window.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]

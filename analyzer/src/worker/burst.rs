@@ -1,16 +1,21 @@
-//! Frames in bursts: all are read before the first has its turn, so that what their flows need is on its way from memory
+//! Frames in bursts: all are looked at before the first has its turn, so that what their flows need is on its way from memory
 //! while others are worked on. State changes only in a packet's turn, so the size of a burst changes nothing.
 
-use capture::Frame;
+use capture::{Frame, LinkType};
 
 use super::Worker;
+use super::ahead::ask_bytes;
 use super::flows::hash;
+use super::peek::{Peek, peek};
+use super::rdma::{PLAIN_LINES, TURN_LINES};
 use crate::packet::Packet;
 use crate::tick::{FlowKey, Tick};
 use crate::wire::{Refusal, Span, TapFormat};
 
-/// Frames read ahead: enough for their memory accesses to overlap, few enough to stay in the first cache.
+/// Frames looked at ahead: enough for their memory accesses to overlap, few enough to stay in the first cache.
 const BURST: usize = 32;
+/// The bytes of a frame are asked for so many frames before it is looked at.
+const AHEAD: usize = 8;
 
 /// A frame, read.
 pub(super) struct Read<'a> {
@@ -34,26 +39,118 @@ impl Read<'_> {
     const NOTHING: Self = Self { packet: Packet::UNREAD, key: None, hash: 0, cut: false, unread: None };
 }
 
+/// What was seen of a frame ahead.
+#[derive(Clone, Copy)]
+enum Look {
+    /// Its conversation may be plain.
+    Short(Peek, u32),
+    /// Read, in this place; a first look may have been had.
+    Long(usize, Option<Peek>),
+}
+
+/// The frames of a burst that go the long way.
+#[derive(Default)]
+struct Reads<'a> {
+    places: Vec<Read<'a>>,
+    used: usize,
+}
+
+impl<'a> Reads<'a> {
+    fn next(&mut self) -> (usize, Option<&mut Read<'a>>) {
+        let at = self.used;
+        if at == self.places.len() {
+            self.places.push(Read::NOTHING);
+        }
+        self.used += 1;
+        (at, self.places.get_mut(at))
+    }
+}
+
 impl Worker {
     pub(super) fn burst(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
-        let mut reads = [const { Read::NOTHING }; BURST];
-        for frames in frames.chunks(BURST) {
-            for (read, frame) in reads.iter_mut().zip(frames) {
-                read.unread = self.read(frame, read).err();
-            }
-            self.ask(reads.get(..frames.len()).unwrap_or(&reads));
-            for (read, frame) in reads.iter().zip(frames) {
+        let mut reads = Reads::default();
+        let mut looks = [Look::Long(0, None); BURST];
+        for (at, burst) in frames.chunks(BURST).enumerate() {
+            reads.used = 0;
+            let behind = frames.get(at * BURST + AHEAD..).unwrap_or_default();
+            self.first_look(burst, behind, &mut looks, &mut reads);
+            let looks = looks.get_mut(..burst.len()).unwrap_or_default();
+            self.ask(burst, looks, &mut reads);
+            for (look, frame) in looks.iter().zip(burst) {
                 self.pass_time(frame.at_ns, ready);
                 self.count(frame);
-                match &read.unread {
-                    None => self.packet(read, frame),
-                    Some(unread) => self.leave(unread),
-                }
+                self.take(look, frame, &mut reads);
             }
         }
     }
 
+    /// A frame's turn.
     #[inline(always)]
+    fn take<'a>(&mut self, look: &Look, frame: &Frame<'a>, reads: &mut Reads<'a>) {
+        match look {
+            Look::Short(peek, id) => {
+                let tap = self.taps.plain(frame.interface.0);
+                if self.swift(peek, *id, frame, super::turn::tap_and_way(tap, None)) {
+                    self.taps.came(tap, peek.cut);
+                } else {
+                    let (at, _) = self.read_next(frame, reads);
+                    self.long(at, frame, Some(peek), reads);
+                }
+            }
+            Look::Long(at, peek) => self.long(*at, frame, peek.as_ref(), reads),
+        }
+    }
+
+    #[inline(never)]
+    fn long(&mut self, at: usize, frame: &Frame<'_>, peek: Option<&Peek>, reads: &Reads<'_>) {
+        let Some(read) = reads.places.get(at) else { return };
+        match &read.unread {
+            None => self.packet(read, frame, peek),
+            Some(unread) => self.leave(unread),
+        }
+    }
+
+    /// The first look, and the slots where their flows stand are asked for.
+    #[inline(always)]
+    fn first_look<'a>(
+        &self,
+        burst: &[Frame<'a>],
+        behind: &[Frame<'_>],
+        looks: &mut [Look; BURST],
+        reads: &mut Reads<'a>,
+    ) {
+        let mut behind = behind.iter();
+        for (look, frame) in looks.iter_mut().zip(burst) {
+            if let Some(next) = behind.next() {
+                ask_bytes(next.bytes);
+            }
+            *look = match self.peek(frame) {
+                Some(peek) => {
+                    self.flows.talks.ask_slot(peek.hash);
+                    Look::Short(peek, 0)
+                }
+                None => Look::Long(self.read_next(frame, reads).0, None),
+            };
+        }
+    }
+
+    #[inline(always)]
+    fn peek(&self, frame: &Frame<'_>) -> Option<Peek> {
+        let port = self.ports.get(usize::from(frame.interface.0))?;
+        if port.link_type != LinkType::Ethernet || port.nature.rspan || port.fcs_len != 0 {
+            return None;
+        }
+        peek(&self.config.rdma_ports, frame.bytes, frame.wire_len)
+    }
+
+    #[inline(never)]
+    fn read_next<'a>(&self, frame: &Frame<'a>, reads: &mut Reads<'a>) -> (usize, u32) {
+        let (at, read) = reads.next();
+        let Some(read) = read else { return (at, 0) };
+        read.unread = self.read(frame, read).err();
+        (at, read.hash)
+    }
+
     fn read<'a>(&self, frame: &Frame<'a>, read: &mut Read<'a>) -> Result<(), Unread> {
         read.key = None;
         let port = self.ports.get(usize::from(frame.interface.0)).ok_or(Unread::NoInterface)?;
@@ -73,17 +170,44 @@ impl Worker {
         Ok(())
     }
 
-    /// Asks memory for what the turns will need: the flows, where the index has them, then their conversations, then the places of
-    /// these packets in them. Each step needs the one before; within a step all are under way together.
+    /// Asks memory for what the turns will need. Each step needs the one before; within a step all are under way together.
     #[inline(always)]
-    fn ask(&self, reads: &[Read<'_>]) {
+    fn ask<'a>(&self, burst: &[Frame<'a>], looks: &mut [Look], reads: &mut Reads<'a>) {
+        for (look, frame) in looks.iter_mut().zip(burst) {
+            let Look::Short(peek, id) = look else { continue };
+            match self.flows.talks.find(peek.hash) {
+                Some(found) => {
+                    *id = found;
+                    self.flows.talks.ask(found, if peek.is_turn() { TURN_LINES } else { PLAIN_LINES });
+                }
+                None => *look = Look::Long(self.read_next(frame, reads).0, Some(*peek)),
+            }
+        }
+        let reads = reads.places.get(..reads.used).unwrap_or_default();
         let mut places = [None; BURST];
         for (place, read) in places.iter_mut().zip(reads).filter(|(_, read)| read.key.is_some()) {
             *place = self.flows.ask_flow(read.hash);
         }
+        for look in looks.iter() {
+            if let Look::Short(peek, id) = look {
+                self.ask_touched(peek, *id);
+            }
+        }
         let asked = || places.iter().zip(reads).filter_map(|(place, read)| place.map(|place| (place, read)));
         asked().for_each(|(place, read)| self.flows.ask_conversation(place, &read.packet));
-        asked().for_each(|(place, read)| self.flows.ask_recent(place, &read.packet));
+    }
+
+    /// What a plain packet touches beside its conversation.
+    #[inline(always)]
+    fn ask_touched(&self, peek: &Peek, id: u32) {
+        let Some(rdma) = self.flows.talks.peek(id) else { return };
+        rdma.ask_place(peek);
+        for link in rdma.hot.links {
+            self.links.ask_line(link.into());
+        }
+        if let (true, Some(peer)) = (peek.opcode == super::rdma::ACK, rdma.peer_id) {
+            self.flows.talks.ask(peer, TURN_LINES);
+        }
     }
 
     fn count(&mut self, frame: &Frame<'_>) {

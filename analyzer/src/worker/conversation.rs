@@ -1,7 +1,6 @@
 //! Conversations: both directions of a queue pair, both directions of a TCP connection.
 
 use super::Worker;
-use super::flows::Flow;
 use super::rdma::{Answer, CNP, Connection, Facts, Peer, Rdma, Role, Seen, Sight, answer, op};
 use super::turn::Outcome;
 use crate::packet::{Bth, Packet, Tcp, Transport};
@@ -16,17 +15,18 @@ const LATER_ATTEMPTS: u32 = 64;
 impl Worker {
     pub(super) fn rdma(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, sight: Sight) -> Outcome {
         let icrc = if self.config.check_icrc { wire::icrc_ok(packet) } else { None };
-        let Some(mut rdma) = self.begin(place, bth) else { return Outcome::default() };
+        let Some(id) = self.begin(place, bth) else { return Outcome::default() };
+        let talks = &mut self.flows.talks;
+        let peer = talks.peek(id).and_then(|r| r.peer_id).and_then(|peer| talks.peek(peer));
+        let peer = peer.map_or_else(Peer::default, Rdma::as_peer);
+        let Some(rdma) = talks.get(id) else { return Outcome::default() };
         if icrc == Some(false) {
             // A damaged packet may carry any PSN: the receiver drops it, and so do we.
             let facts = rdma.damaged(bth, sight.at_ns);
-            self.put_back(place, rdma);
             return Outcome { facts, ..Outcome::default() };
         }
-        let flows = &self.flows;
         let trimmed = rdma.trimmed(packet, bth);
-        let peer = rdma.peer;
-        let mut seen = rdma.take(packet, bth, sight, || peer.map_or_else(Peer::default, |p| as_peer(flows.peek(p))));
+        let mut seen = rdma.take(packet.payload_len, bth, &sight, peer);
         if trimmed {
             rdma.cut(bth, sight.at_ns, seen.copy);
             seen.facts.add(Facts::TRIMMED);
@@ -36,11 +36,7 @@ impl Worker {
             seen.facts.add(Facts::ICRC_OK);
         }
         if !seen.copy {
-            let key = QpKey { src: packet.src, dst: packet.dst, dst_qp: bth.dst_qp };
-            rdma.messages.take(&mut self.messages, key, packet, bth, sight.at_ns, seen.repeat());
-        }
-        self.put_back(place, rdma);
-        if !seen.copy {
+            rdma.messages.take(&mut self.messages, rdma.key, packet.payload_len, bth, sight.at_ns, seen.repeat());
             self.answer(place, packet, bth, &seen, sight.at_ns);
             if is_management(packet, bth) {
                 self.manage(place, packet, bth);
@@ -58,34 +54,34 @@ impl Worker {
 
     /// Of a sample of packets nothing follows from their numbers: what lies between two of them was not copied.
     pub(super) fn sampled(&mut self, place: u32, packet: &Packet<'_>) -> Outcome {
-        if let Transport::Rdma(bth) = &packet.transport
-            && let Some(rdma) = self.begin(place, bth)
-        {
-            self.put_back(place, rdma);
+        if let Transport::Rdma(bth) = &packet.transport {
+            self.begin(place, bth);
         }
         Outcome::default()
     }
 
-    /// The conversation's state of a flow, made at its first packet, to work on while others are looked at.
-    fn begin(&mut self, place: u32, bth: &Bth) -> Option<Box<Rdma>> {
+    /// The conversation of a flow, made at its first packet.
+    fn begin(&mut self, place: u32, bth: &Bth) -> Option<u32> {
         let flow = self.flows.get(place)?;
-        if let Some(rdma) = flow.rdma.take() {
+        if flow.talk.is_some() {
             if flow.app == Some("cnp") && bth.opcode != CNP {
                 flow.app = Some("roce");
             }
-            return Some(rdma);
+            return flow.talk;
         }
         if flow.app.is_none() {
             flow.app = Some(if bth.opcode == CNP { "cnp" } else { "roce" });
             flow.engine = "dpi";
             flow.confidence = 1.0;
         }
-        flow.rdma = Some(Box::new(Rdma::new(bth.opcode)));
         let key = qp_key(&flow.key);
+        let rdma = Rdma::new(bth.opcode, key, flow.hash, place);
+        let id = self.flows.talks.begin(rdma);
+        self.flows.get(place)?.talk = Some(id);
         if let Some(connection) = self.connections.of(&key) {
             self.connected(place, connection);
         }
-        self.flows.get(place)?.rdma.take()
+        Some(id)
     }
 
     /// Connection management knows this direction and its reverse.
@@ -96,7 +92,7 @@ impl Worker {
         if let Some(service) = connection.service {
             flow.app = Some(service);
         }
-        if let Some(rdma) = flow.rdma.as_mut() {
+        if let Some(rdma) = self.flows.rdma(place) {
             rdma.src_qp = Some(reverse.dst_qp);
             rdma.paired_by = "cm";
         }
@@ -119,16 +115,13 @@ impl Worker {
         }
     }
 
-    fn put_back(&mut self, place: u32, rdma: Box<Rdma>) {
-        if let Some(flow) = self.flows.get(place) {
-            flow.rdma = Some(rdma);
-        }
-    }
-
     /// An acknowledgement or response speaks of the other direction's requests; a repeated read request of its responses.
     fn answer(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, seen: &Seen, at_ns: u64) {
         let op = op(bth.opcode);
         let psn = Psn::new(bth.psn);
+        if !matches!(op.role, Role::Ack | Role::ReadRequest) && !(op.role == Role::Response && op.first) {
+            return;
+        }
         match op.role {
             Role::Ack => {
                 self.answered(place, packet, psn, answer(bth.eth.syndrome), at_ns);
@@ -140,13 +133,15 @@ impl Worker {
             Role::ReadRequest if seen.reads_again => self.reads_again(place, psn, at_ns),
             _ => {}
         }
+        if let Some(peer) = self.flows.peek_rdma(place).and_then(|r| r.peer_id) {
+            self.flows.talks.renew(peer);
+        }
     }
 
     fn answered(&mut self, place: u32, packet: &Packet<'_>, psn: Psn, answer: Answer, at_ns: u64) {
         let Some(peer) = self.peer_of(place, packet, psn) else { return };
-        let Some(flow) = self.flows.get(peer) else { return };
-        let link = flow.views.link();
-        let Some(rdma) = flow.rdma.as_mut() else { return };
+        let Some(link) = self.flows.peek(peer).map(|flow| flow.views.link()) else { return };
+        let Some(rdma) = self.settled(peer) else { return };
         match answer {
             Answer::NotReady => rdma.not_ready(psn),
             Answer::Fatal => {}
@@ -154,29 +149,39 @@ impl Worker {
                 let lost = rdma.asked_again(psn, at_ns);
                 self.book_lost_after(peer, link, lost, at_ns);
             }
-            Answer::Positive => {
-                rdma.messages.acknowledged(&mut self.messages, qp_key(&flow.key), psn.get(), at_ns);
-                if let Some(ns) = rdma.answered(psn, at_ns) {
-                    flow.round_trip(ns);
-                    self.round_trip(peer, link, ns, at_ns);
-                }
+            Answer::Positive => self.acknowledged(peer, link, psn, at_ns),
+        }
+    }
+
+    /// The conversation of the other direction with all that is known of it, to change it.
+    fn settled(&mut self, place: u32) -> Option<&mut Rdma> {
+        let rdma = self.flows.rdma(place)?;
+        rdma.fold();
+        Some(rdma)
+    }
+
+    pub(super) fn acknowledged(&mut self, peer: u32, link: Option<LinkId>, psn: Psn, at_ns: u64) {
+        let Some(rdma) = self.flows.rdma(peer) else { return };
+        rdma.messages.acknowledged(&mut self.messages, rdma.key, psn.get(), at_ns);
+        if let Some(ns) = rdma.answered(psn, at_ns) {
+            if let Some(flow) = self.flows.get(peer) {
+                flow.round_trip(ns);
             }
+            self.round_trip(peer, link, ns, at_ns);
         }
     }
 
     fn reads_again(&mut self, place: u32, psn: Psn, at_ns: u64) {
-        let Some(peer) = self.flows.peek(place).and_then(|f| f.rdma.as_ref()?.peer) else { return };
-        let Some(flow) = self.flows.get(peer) else { return };
-        let link = flow.views.link();
-        let lost = flow.rdma.as_mut().is_some_and(|rdma| rdma.read_again(psn, at_ns));
+        let Some(peer) = self.flows.peek_rdma(place).and_then(|r| r.peer) else { return };
+        let Some(link) = self.flows.peek(peer).map(|flow| flow.views.link()) else { return };
+        let lost = self.settled(peer).is_some_and(|rdma| rdma.read_again(psn, at_ns));
         self.book_lost_after(peer, link, lost, at_ns);
     }
 
     fn acknowledged_twice(&mut self, place: u32, psn: Psn, at_ns: u64) {
-        let Some(peer) = self.flows.peek(place).and_then(|f| f.rdma.as_ref()?.peer) else { return };
-        let Some(flow) = self.flows.get(peer) else { return };
-        let link = flow.views.link();
-        let doubled = flow.rdma.as_mut().is_some_and(|rdma| rdma.acknowledged_twice(psn, at_ns));
+        let Some(peer) = self.flows.peek_rdma(place).and_then(|r| r.peer) else { return };
+        let Some(link) = self.flows.peek(peer).map(|flow| flow.views.link()) else { return };
+        let doubled = self.settled(peer).is_some_and(|rdma| rdma.acknowledged_twice(psn, at_ns));
         self.touch(peer, at_ns);
         if let Some(meter) = link.and_then(|l| self.links.meter(l)).filter(|_| doubled) {
             meter.counters().roce.duplicated += 1;
@@ -208,7 +213,7 @@ impl Worker {
 
     /// The direction whose requests this direction answers: known, or found by the PSN that it answers.
     fn peer_of(&mut self, place: u32, packet: &Packet<'_>, psn: Psn) -> Option<u32> {
-        let own = self.flows.get(place)?.rdma.as_mut()?;
+        let own = self.flows.rdma(place)?;
         if let Some(peer) = own.peer {
             return Some(peer);
         }
@@ -218,16 +223,13 @@ impl Worker {
         }
         let candidates = self.flows.qps_between(packet.dst, packet.src);
         let alone = candidates.len() == 1;
-        let waits = |&&c: &&u32| {
-            let rdma = self.flows.peek(c).and_then(|f| f.rdma.as_ref());
-            rdma.is_some_and(|r| r.peer.is_none() && r.awaits(psn))
-        };
+        let waits = |&&c: &&u32| self.flows.peek_rdma(c).is_some_and(|r| r.peer.is_none() && r.awaits(psn));
         let mut waiting = candidates.iter().filter(waits);
         let found = *waiting.next()?;
         if waiting.next().is_some() {
             return None;
         }
-        let rdma = self.flows.get(place)?.rdma.as_mut()?;
+        let rdma = self.flows.rdma(place)?;
         if !alone && rdma.suspect != Some(found) {
             rdma.suspect = Some(found);
             return None;
@@ -266,10 +268,6 @@ impl Worker {
 /// A management datagram of the class of connection management.
 fn is_management(packet: &Packet<'_>, bth: &Bth) -> bool {
     bth.dst_qp == 1 && packet.payload.get(1) == Some(&0x07)
-}
-
-fn as_peer(flow: Option<&Flow>) -> Peer {
-    flow.and_then(|f| f.rdma.as_ref()).map_or_else(Peer::default, |r| r.as_peer())
 }
 
 fn qp_key(key: &FlowKey) -> QpKey {

@@ -9,7 +9,8 @@ use super::ahead::ask;
 use super::conversation::reversed;
 use super::index::Index;
 use super::links::On;
-use super::rdma::{HOT_LINES, Rdma};
+use super::rdma::{Rdma, TURN_LINES};
+use super::talks::Talks;
 use super::tcp::TcpState;
 use super::views::Views;
 use crate::control::WATCHED;
@@ -57,7 +58,7 @@ pub(super) struct Found {
 #[repr(C)]
 pub(super) struct Flow {
     pub key: FlowKey,
-    hash: u32,
+    pub hash: u32,
     touched_at: u32,
     pub sport: u16,
     pub vlan: Option<u16>,
@@ -72,9 +73,10 @@ pub(super) struct Flow {
     pub last_ns: u64,
     /// Links that show it.
     pub views: Views,
-    pub rdma: Option<Box<Rdma>>,
+    /// Its conversation, by place among [`Talks`].
+    pub talk: Option<u32>,
     pub tcp: Option<Box<TcpState>>,
-    /// The other direction's place, if it is in the table; RDMA has [`Rdma::peer`].
+    /// The other direction's place, if it is in the table; RDMA has [`peer`](super::rdma::Rdma::peer).
     pub reverse: Option<u32>,
     pub app: Option<&'static str>,
     pub engine: &'static str,
@@ -97,7 +99,7 @@ impl Flow {
             delta: FlowDelta::default(),
             last_ns: 0,
             views: Views::default(),
-            rdma: None,
+            talk: None,
             tcp: None,
             reverse: None,
             confidence: 0.0,
@@ -134,6 +136,15 @@ impl Flow {
         self.rtt.as_mut().map(|rtt| rtt.take()).unwrap_or_default()
     }
 
+    /// Packets went by in its links' present view, none of them a copy, a repeat or marked.
+    pub fn went_on(&mut self, packets: u32, bytes: u64, last_ns: u64) {
+        self.delta.packets += packets;
+        self.delta.bytes += bytes;
+        self.delta.last_ns = self.delta.last_ns.max(last_ns);
+        self.last_ns = self.last_ns.max(last_ns);
+        self.views.went_on(last_ns);
+    }
+
     /// The tick takes what it did.
     pub fn handed_over(&mut self) -> FlowDelta {
         self.touched_at = UNTOUCHED;
@@ -151,6 +162,8 @@ const EVICTION_WINDOW: usize = 16;
 pub(super) struct Flows {
     index: Index,
     flows: Vec<Flow>,
+    /// RDMA conversations of the flows.
+    pub talks: Talks,
     capacity: usize,
     hand: usize,
     pub evicted: u64,
@@ -168,13 +181,19 @@ pub(super) fn hash(key: &FlowKey) -> u32 {
     };
     let ((s0, s1), (d0, d1)) = (word(&key.src), word(&key.dst));
     let ports = u64::from(key.sport) << 48 | u64::from(key.dport) << 32 | u64::from(key.dst_qp.unwrap_or(0));
-    let a = fold(s1 ^ s0.rotate_left(21) ^ 0x9e37_79b9_7f4a_7c15, d1 ^ d0.rotate_left(43) ^ 0xc2b2_ae3d_27d4_eb4f);
-    let b = fold(a ^ ports, u64::from(key.protocol) ^ 0x1656_67b1_9e37_79f9);
+    fold(s1 ^ s0.rotate_left(21), d1 ^ d0.rotate_left(43), ports, key.protocol)
+}
+
+/// Of the words of a key.
+#[inline(always)]
+pub(super) fn fold(src: u64, dst: u64, ports: u64, protocol: u8) -> u32 {
+    let a = multiplied(src ^ 0x9e37_79b9_7f4a_7c15, dst ^ 0xc2b2_ae3d_27d4_eb4f);
+    let b = multiplied(a ^ ports, u64::from(protocol) ^ 0x1656_67b1_9e37_79f9);
     (b >> 32) as u32 ^ b as u32
 }
 
-#[inline]
-fn fold(a: u64, b: u64) -> u64 {
+#[inline(always)]
+fn multiplied(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product >> 64) as u64 ^ product as u64
 }
@@ -185,6 +204,7 @@ impl Flows {
         Self {
             index: Index::new(capacity),
             flows: Vec::with_capacity(capacity),
+            talks: Talks::default(),
             capacity,
             hand: 0,
             evicted: 0,
@@ -230,19 +250,9 @@ impl Flows {
     #[inline(always)]
     pub fn ask_conversation(&self, place: u32, packet: &Packet<'_>) {
         match (self.peek(place), &packet.transport) {
-            (Some(Flow { rdma: Some(rdma), .. }), Transport::Rdma(_)) => ask(&**rdma, HOT_LINES),
-            (Some(Flow { tcp: Some(tcp), .. }), Transport::Tcp(_)) => ask(&**tcp, HOT_LINES),
+            (Some(Flow { talk: Some(talk), .. }), Transport::Rdma(_)) => self.talks.ask(*talk, TURN_LINES),
+            (Some(Flow { tcp: Some(tcp), .. }), Transport::Tcp(_)) => ask(&**tcp, TURN_LINES),
             _ => {}
-        }
-    }
-
-    /// Asks for this packet's place among its conversation's last ones.
-    #[inline(always)]
-    pub fn ask_recent(&self, place: u32, packet: &Packet<'_>) {
-        if let (Some(flow), Transport::Rdma(bth)) = (self.peek(place), &packet.transport)
-            && let Some(rdma) = &flow.rdma
-        {
-            rdma.ask_recent(bth);
         }
     }
 
@@ -288,7 +298,9 @@ impl Flows {
     /// Gives the place of the longest idle of a few flows to a new one. What the old one did since the last tick is in its links' totals.
     fn evict(&mut self, key: FlowKey, hash: u32) -> u32 {
         let window = (0..EVICTION_WINDOW).map(|i| (self.hand + i) % self.capacity);
-        let place = window.min_by_key(|&i| self.flows.get(i).map_or(0, |f| f.last_ns)).unwrap_or(0);
+        let place = window
+            .min_by_key(|&i| self.flows.get(i).map_or(0, |f| f.last_ns.max(self.talks.last_ns(f.talk))))
+            .unwrap_or(0);
         self.hand = (self.hand + EVICTION_WINDOW) % self.capacity;
         self.evicted += 1;
         if let Some(flow) = self.flows.get_mut(place) {
@@ -331,20 +343,38 @@ impl Flows {
         if let Some(other) = gone.reverse.and_then(|other| self.get(other)) {
             other.reverse = None;
         }
-        let peer = gone.rdma.as_ref().and_then(|r| r.peer).and_then(|peer| self.get(peer));
-        if let Some(rdma) = peer.and_then(|f| f.rdma.as_mut()) {
-            rdma.peer = None;
+        if let Some(talk) = gone.talk {
+            self.talks.end(talk);
         }
     }
 
     /// Joins the two directions of a conversation.
     pub fn pair(&mut self, one: u32, other: u32, by: &'static str) {
         for (place, peer) in [(one, other), (other, one)] {
-            if let Some(rdma) = self.get(place).and_then(|f| f.rdma.as_mut()) {
+            let peer_id = self.peek(peer).and_then(|f| f.talk);
+            if let Some(rdma) = self.rdma(place) {
                 rdma.peer = Some(peer);
+                rdma.peer_id = peer_id;
                 rdma.paired_by = by;
             }
         }
+    }
+
+    /// A flow with its conversation.
+    pub fn with_talk(&mut self, place: u32) -> Option<(&mut Flow, Option<&mut Rdma>)> {
+        let flow = self.flows.get_mut(place as usize)?;
+        let rdma = flow.talk.and_then(|id| self.talks.get(id));
+        Some((flow, rdma))
+    }
+
+    /// The conversation of a flow.
+    pub fn rdma(&mut self, place: u32) -> Option<&mut Rdma> {
+        self.talks.get(self.peek(place)?.talk?)
+    }
+
+    /// The conversation of a flow, to look at.
+    pub fn peek_rdma(&self, place: u32) -> Option<&Rdma> {
+        self.talks.peek(self.peek(place)?.talk?)
     }
 
     /// Queue-pair directions from one host to another.

@@ -32,6 +32,15 @@ impl Index {
         Self { slots: vec![EMPTY; length], mask: length - 1 }
     }
 
+    /// The same for more flows.
+    pub fn wider(&self, capacity: usize) -> Self {
+        let mut wider = Self::new(capacity);
+        for &slot in self.slots.iter().filter(|&&slot| slot != EMPTY) {
+            wider.insert(hash_of(slot), place_of(slot));
+        }
+        wider
+    }
+
     /// The place of a flow with this hash for which `same` says that it is the one.
     #[inline]
     pub fn find(&self, hash: u32, mut same: impl FnMut(u32) -> bool) -> Option<u32> {

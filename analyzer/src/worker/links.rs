@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use super::ahead::ask;
+use super::line::Line;
 use super::meter::Meter;
+use super::rdma::Beside;
 use crate::packet::{Addr, MirrorKey, MirrorKind, Packet, Transport};
 use crate::tick::{LinkId, LinkInfo, LinkTick, Look};
 use crate::topology::Plan;
@@ -27,7 +30,7 @@ pub(super) struct On {
     pub first: Option<LinkId>,
     pub second: Option<LinkId>,
     /// The sender's MAC address, by its place in the table: a port that pauses is known by the host that sent from it last.
-    speaker: Option<u32>,
+    pub speaker: Option<u32>,
 }
 
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
@@ -39,10 +42,13 @@ pub(super) struct Links {
     plan: Arc<Plan>,
     infos: Vec<LinkInfo>,
     meters: Vec<Meter>,
+    /// What each gathers at present.
+    lines: Vec<Line>,
     by_origin: HashMap<Origin, LinkId, FixedState>,
     by_plan: HashMap<LinkId, LinkId, FixedState>,
     place_of_mac: HashMap<[u8; 6], u32, FixedState>,
     hosts: Vec<Addr>,
+    shared: bool,
     announced: usize,
     pub left_out: u64,
 }
@@ -53,10 +59,12 @@ impl Links {
             plan,
             infos: Vec::new(),
             meters: Vec::new(),
+            lines: Vec::new(),
             by_origin: HashMap::default(),
             by_plan: HashMap::default(),
             place_of_mac: HashMap::default(),
             hosts: Vec::new(),
+            shared: false,
             announced: 0,
             left_out: 0,
         }
@@ -137,19 +145,27 @@ impl Links {
         let next = self.hosts.len() as u32;
         let place = *self.place_of_mac.entry(mac).or_insert(next);
         match self.hosts.get_mut(place as usize) {
-            Some(known) => *known = host,
+            Some(known) => {
+                self.shared |= *known != host;
+                *known = host;
+            }
             None => self.hosts.push(host),
         }
         Some(place)
     }
 
-    /// Another packet of a flow whose links are known already.
+    /// Another packet of a host, from a MAC address that is known already.
     #[inline]
-    pub fn again(&mut self, on: On, packet: &Packet<'_>) {
+    pub fn again(&mut self, speaker: Option<u32>, host: Addr) {
         let full = self.hosts.len() >= CAPACITY;
-        if let Some(host) = on.speaker.and_then(|place| self.hosts.get_mut(place as usize)).filter(|_| !full) {
-            *host = packet.src;
+        if let Some(known) = speaker.and_then(|place| self.hosts.get_mut(place as usize)).filter(|_| !full) {
+            *known = host;
         }
+    }
+
+    /// Some MAC address is that of several hosts, a router's: who sent from it last changes from packet to packet.
+    pub fn shared(&self) -> bool {
+        self.shared
     }
 
     fn host_of(&self, mac: [u8; 6]) -> Option<Addr> {
@@ -212,11 +228,59 @@ impl Links {
         info.link = link;
         self.infos.push(info);
         self.meters.push(Meter::default());
+        self.lines.push(Line::CLOSED);
         Some(link)
     }
 
+    /// The meter of a link, for what adds to what it counts; what its line gathered may not be in it yet.
     pub fn meter(&mut self, link: LinkId) -> Option<&mut Meter> {
         self.meters.get_mut(link.0 as usize)
+    }
+
+    /// The meter of a link as it is by now.
+    pub fn meter_now(&mut self, link: LinkId) -> Option<&mut Meter> {
+        let meter = self.meters.get_mut(link.0 as usize)?;
+        if let Some(line) = self.lines.get_mut(link.0 as usize) {
+            settle(line, meter);
+        }
+        Some(meter)
+    }
+
+    /// A packet on a link: `ecn` its ECN bits, `source` the hash of its sender.
+    #[inline(always)]
+    pub fn carry(&mut self, link: usize, at_ns: u64, bytes: u32, ecn: u8, source: u8) {
+        let Some(line) = self.lines.get_mut(link) else { return };
+        if ecn == 3 || !line.gather(at_ns, bytes, ecn != 0, source) {
+            self.carry_anew(link, at_ns, bytes, ecn, source);
+        }
+    }
+
+    /// What RDMA packets of a flow did beside what [`Links::carry`] counts.
+    pub fn carried(&mut self, link: u16, packets: u32, bytes: u64, beside: &Beside) {
+        let Some(meter) = self.meters.get_mut(usize::from(link)) else { return };
+        let counters = meter.counters();
+        counters.rdma_packets += u64::from(packets);
+        counters.rdma_bytes += bytes;
+        counters.roce.data_packets += beside.data_packets;
+        counters.roce.useful_bytes += beside.useful_bytes;
+        counters.roce.icrc_checked += beside.icrc_checked;
+    }
+
+    /// Asks memory for a link's line.
+    #[inline(always)]
+    pub fn ask_line(&self, link: usize) {
+        if let Some(line) = self.lines.get(link) {
+            ask(line, 1);
+        }
+    }
+
+    #[inline(never)]
+    fn carry_anew(&mut self, link: usize, at_ns: u64, bytes: u32, ecn: u8, source: u8) {
+        let (Some(line), Some(meter)) = (self.lines.get_mut(link), self.meters.get_mut(link)) else { return };
+        settle(line, meter);
+        meter.add(at_ns, bytes.into());
+        meter.slot(at_ns, bytes.into(), source, ecn);
+        *line = meter.line(at_ns);
     }
 
     pub fn speed_bps(&self, link: LinkId) -> Option<u64> {
@@ -232,7 +296,8 @@ impl Links {
 
     /// When each link last carried a packet.
     pub fn look(&self) -> Look {
-        Look { last_ns: self.meters.iter().map(Meter::last_ns).collect() }
+        let newest = |(meter, line): (&Meter, &Line)| meter.last_ns().max(line.newest_ns());
+        Look { last_ns: self.meters.iter().zip(&self.lines).map(newest).collect() }
     }
 
     pub fn len(&self) -> usize {
@@ -241,8 +306,20 @@ impl Links {
 
     /// What every link did since the last call.
     pub fn take_ticks(&mut self, end_ns: u64) -> Vec<LinkTick> {
+        for (line, meter) in self.lines.iter_mut().zip(&mut self.meters) {
+            settle(line, meter);
+        }
         (0u32..).zip(&mut self.meters).filter_map(|(i, meter)| meter.take(LinkId(i), end_ns)).collect()
     }
+}
+
+/// Carries what a line gathered into its meter; closes it.
+#[inline(always)]
+fn settle(line: &mut Line, meter: &mut Meter) {
+    if line.packets > 0 {
+        meter.gathered(line);
+    }
+    *line = Line::CLOSED;
 }
 
 fn describe(origin: Origin, tap: &str, name: impl Fn(Addr) -> Option<String>) -> LinkInfo {

@@ -2,7 +2,7 @@
 //! (IBTA vol 1, 9.4 and 9.7.5). Needs headers only: works on cut frames, on one direction alone, and when the mirror
 //! loses packets, because PSNs count what is missing.
 
-use crate::packet::{Bth, Packet};
+use crate::packet::Bth;
 use crate::tick::{Message, MessageKind, QpKey};
 use crate::wire::Psn;
 
@@ -111,11 +111,11 @@ pub(super) struct Messages {
 
 impl Messages {
     /// Takes a packet that is no copy; `repeat`: its PSN had passed before.
-    pub fn take(&mut self, log: &mut MessageLog, key: QpKey, packet: &Packet<'_>, bth: &Bth, at_ns: u64, repeat: bool) {
+    pub fn take(&mut self, log: &mut MessageLog, key: QpKey, payload_len: u32, bth: &Bth, at_ns: u64, repeat: bool) {
         let Some(part) = part(bth.opcode) else { return };
         self.turn_over(log);
         if !part.last {
-            self.pmtu = self.pmtu.max(packet.payload_len);
+            self.pmtu = self.pmtu.max(payload_len);
         }
         let stream = if part.kind == MessageKind::Read { &mut self.responses } else { &mut self.requests };
         let behind = stream.next.is_some_and(|next| psn_distance(bth.psn, next) < 0);
@@ -125,11 +125,31 @@ impl Messages {
             }
             return;
         }
-        let (before, now) = stream.forward(part, packet, bth, at_ns, self.pmtu);
+        let (before, now) = stream.forward(part, payload_len, bth, at_ns, self.pmtu);
         for (message, kind) in [(before, part.kind), (now, part.kind)] {
             if let Some(message) = message {
                 self.record(log, key, Message { kind, ..message });
             }
+        }
+    }
+
+    /// How many packets from `next` on surely go on in the present message of requests, which they change in nothing but its end and
+    /// its bytes; and the largest payload that teaches nothing new.
+    pub fn middle_left(&self, next: u32) -> (u32, u32) {
+        let stream = &self.requests;
+        let left = match stream.open {
+            Some(open) if stream.next == Some(next) && stream.echoes == 0 => open.left(next, self.pmtu),
+            _ => 0,
+        };
+        (left, self.pmtu)
+    }
+
+    /// Packets of the middle went by, with `payload` bytes in all.
+    pub fn went_on(&mut self, next: u32, last_ns: u64, payload: u64) {
+        self.requests.next = Some(next);
+        if let Some(open) = &mut self.requests.open {
+            open.last_ns = last_ns;
+            open.bytes += payload;
         }
     }
 
@@ -207,7 +227,7 @@ impl Stream {
     fn forward(
         &mut self,
         part: Part,
-        packet: &Packet<'_>,
+        payload_len: u32,
         bth: &Bth,
         at_ns: u64,
         pmtu: u32,
@@ -228,7 +248,7 @@ impl Stream {
         let continues = self.open.is_some();
         let open = self.open.get_or_insert(fresh);
         open.last_ns = at_ns;
-        open.bytes += u64::from(packet.payload_len);
+        open.bytes += u64::from(payload_len);
         if continues {
             open.bytes += missing * u64::from(pmtu);
         }
@@ -259,6 +279,16 @@ impl Open {
         bytes <= pmtu << 23 && after.is_some_and(|n| n * pmtu < bytes)
     }
 
+    /// Packets from `next` on that are within this message, whatever they are; without a declared length, all.
+    fn left(&self, next: u32, pmtu: u32) -> u32 {
+        let Some(bytes) = self.declared.filter(|_| pmtu > 0) else { return u32::MAX };
+        if u64::from(bytes) > u64::from(pmtu) << 23 {
+            return 0;
+        }
+        let passed = u32::try_from(psn_distance(next, self.first_psn)).unwrap_or(u32::MAX);
+        bytes.div_ceil(pmtu).saturating_sub(passed)
+    }
+
     fn close(self, last_psn: u32, pmtu: u32) -> Message {
         let span = psn_distance(last_psn, self.first_psn).max(0) as u64 + 1;
         let by_span = if span > 1 { self.bytes.max((span - 1) * u64::from(pmtu)) } else { self.bytes };
@@ -280,7 +310,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Addr, Eth, Mirror, Transport};
+    use crate::packet::{Addr, Eth};
 
     const KEY: QpKey = QpKey { src: Addr([1; 16]), dst: Addr([2; 16]), dst_qp: 7 };
 
@@ -289,26 +319,7 @@ mod tests {
         let (mut log, mut messages) = (MessageLog::default(), Messages::default());
         for &(opcode, psn, at_ns, repeat, dma_len) in packets {
             let bth = Bth { opcode, psn, eth: Eth { dma_len, ..Eth::default() }, ..Bth::default() };
-            let packet = Packet {
-                mirror: Mirror::default(),
-                src_mac: None,
-                dst_mac: None,
-                outer_vlan: None,
-                vlan: None,
-                pcp: 0,
-                ethertype: 0,
-                src: KEY.src,
-                dst: KEY.dst,
-                ip: None,
-                transport: Transport::Rdma(bth),
-                payload: &[],
-                payload_len: 4096,
-                network: &[],
-                wire_len: 4200,
-                shortened: false,
-                whole: false,
-            };
-            messages.take(&mut log, KEY, &packet, &bth, at_ns, repeat);
+            messages.take(&mut log, KEY, 4096, &bth, at_ns, repeat);
         }
         messages.acknowledged(&mut log, KEY, 0x00ff_fff0, 999);
         log.take().0

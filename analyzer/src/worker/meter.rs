@@ -1,11 +1,11 @@
 //! What one link does, measured between two ticks. Measures only; detectors judge.
 
+use super::line::Line;
 use super::slots::{IDLE_NS, Slots};
-use crate::packet::Addr;
 use crate::sketch::Sketch;
 use crate::tick::{LinkId, LinkTick};
 
-const BIN_100US_NS: u64 = 100_000;
+pub(super) const BIN_100US_NS: u64 = 100_000;
 const BIN_1MS_NS: u64 = 1_000_000;
 
 /// Bytes in aligned bins of one length, keeping the largest.
@@ -23,6 +23,10 @@ impl<const LENGTH_NS: u64> Bins<LENGTH_NS> {
             self.start_ns = at_ns - at_ns % LENGTH_NS;
             self.bytes = 0;
         }
+        self.more(bytes);
+    }
+
+    fn more(&mut self, bytes: u64) {
         self.bytes += bytes;
         if self.bytes > self.max {
             self.max = self.bytes;
@@ -80,11 +84,35 @@ impl Meter {
     }
 
     /// The same packet for the slots: who sent it, its ECN bits, whether it is a congestion notification.
-    pub fn slot(&mut self, at_ns: u64, bytes: u64, source: Addr, ecn: u8, cnp: bool) {
+    pub fn slot(&mut self, at_ns: u64, bytes: u64, source: u8, ecn: u8) {
         self.slots.packet(at_ns, bytes, source, ecn);
-        if cnp {
-            self.slots.cnp();
-        }
+        self.delta.ect_packets += u64::from(ecn != 0);
+        self.delta.ce_packets += u64::from(ecn == 3);
+    }
+
+    /// One of the packets was a congestion notification.
+    pub fn cnp(&mut self) {
+        self.delta.cnp_packets += 1;
+        self.slots.cnp();
+    }
+
+    /// What a line gathered within one bin, behind a packet that [`Meter::add`] took.
+    pub fn gathered(&mut self, line: &Line) {
+        let last_ns = line.last_ns();
+        self.last_ns = self.last_ns.max(last_ns);
+        self.delta.last_ns = self.delta.last_ns.max(last_ns);
+        self.delta.packets += u64::from(line.packets);
+        self.delta.bytes += line.bytes;
+        self.delta.ect_packets += u64::from(line.ect);
+        self.bins_100us.more(line.bytes);
+        self.bins_1ms.more(line.bytes);
+        self.slots.add(line.packets.into(), line.bytes, line.ect.into(), &line.sources);
+    }
+
+    /// A line for what follows `at_ns` within its bin, if nothing but sums changes there.
+    pub fn line(&self, at_ns: u64) -> Line {
+        let plain = self.last_ns == at_ns && self.slots.is_free(at_ns);
+        if plain { Line::within(at_ns - at_ns % BIN_100US_NS, at_ns, self.delta.silent_ns_max) } else { Line::CLOSED }
     }
 
     /// The newest packet; 0 without any.

@@ -5,14 +5,18 @@ mod burst;
 mod conversation;
 mod flows;
 mod index;
+mod line;
 mod links;
 mod messages;
 mod meter;
 mod naming;
 mod nature;
 mod neighbours;
+mod peek;
 mod rdma;
 mod slots;
+mod swift;
+mod talks;
 mod taps;
 mod tcp;
 mod turn;
@@ -33,7 +37,7 @@ pub use nature::NatureWatch;
 use flows::{Flow, Flows};
 use links::Links;
 use messages::MessageLog;
-use rdma::Connections;
+use rdma::{Connections, Rdma};
 use taps::Taps;
 
 /// What is known of an interface's mirror beyond its frames.
@@ -66,6 +70,8 @@ pub struct WorkerConfig {
     pub signatures: Arc<Signatures>,
     /// The taps deliver a sample: sequence numbers say nothing.
     pub sampled: bool,
+    /// Plain packets take the short way. Without it the results are the same, and take longer: for comparison.
+    pub short_way: bool,
 }
 
 impl Default for WorkerConfig {
@@ -77,6 +83,7 @@ impl Default for WorkerConfig {
             rdma_ports: vec![4791],
             signatures: Arc::default(),
             sampled: false,
+            short_way: true,
         }
     }
 }
@@ -222,6 +229,7 @@ impl Worker {
             .filter(|&(_, n)| n > 0)
             .collect();
         let (flows, qps) = self.flow_ticks();
+        self.book_gone();
         let ports = &self.ports;
         let taps = self.taps.take(|i| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string()));
         let (messages, messages_left_out) = self.messages.take();
@@ -244,13 +252,23 @@ impl Worker {
         }
     }
 
+    /// What conversations that lost their place had not told their links.
+    fn book_gone(&mut self) {
+        for gone in self.flows.talks.take_gone() {
+            for link in gone.links.into_iter().filter(|_| gone.packets > 0) {
+                self.links.carried(link, gone.packets, gone.bytes, &gone.beside);
+            }
+        }
+    }
+
     fn flow_ticks(&mut self) -> (Vec<FlowTick>, Vec<QpTick>) {
         let touched = self.flows.take_touched();
         let (mut flows, mut qps) = (Vec::with_capacity(touched.len()), Vec::new());
         for place in touched {
+            self.flush(place);
             let src_qp = self.src_qp(place);
-            if let Some(flow) = self.flows.get(place) {
-                let (flow_tick, qp_tick) = tick_of(flow, src_qp);
+            if let Some((flow, rdma)) = self.flows.with_talk(place) {
+                let (flow_tick, qp_tick) = tick_of(flow, rdma, src_qp);
                 flows.push(flow_tick);
                 qps.extend(qp_tick);
             }
@@ -262,17 +280,17 @@ impl Worker {
 impl Worker {
     /// The sender's queue pair, as connection management named it or as the other direction shows it.
     fn src_qp(&self, place: u32) -> Option<u32> {
-        let rdma = self.flows.peek(place)?.rdma.as_ref()?;
+        let rdma = self.flows.peek_rdma(place)?;
         rdma.src_qp.or_else(|| self.flows.peek(rdma.peer?)?.key.dst_qp)
     }
 }
 
 /// What a flow did since the last tick, as a flow and, for RDMA, as a queue pair.
-fn tick_of(flow: &mut Flow, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
+fn tick_of(flow: &mut Flow, rdma: Option<&mut Rdma>, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
     let delta = flow.handed_over();
     let rtt = flow.take_round_trips();
     let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
-    let qp = flow.rdma.as_mut().map(|rdma| {
+    let qp = rdma.map(|rdma| {
         let d = std::mem::take(&mut rdma.delta);
         QpTick {
             key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },

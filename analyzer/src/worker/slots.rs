@@ -39,15 +39,12 @@ struct Hold {
 
 impl Slots {
     /// A packet that the link carried.
-    pub fn packet(&mut self, at_ns: u64, bytes: u64, source: Addr, ecn: u8) {
+    pub fn packet(&mut self, at_ns: u64, bytes: u64, source: u8, ecn: u8) {
         if at_ns.wrapping_sub(self.bin.start_ns) >= BIN_NS || self.now.length_ns == 0 {
             self.turn_bin(at_ns);
         }
         self.bin.bytes += bytes;
-        let hash = hash(source);
-        if let Some(word) = self.bin.sources.get_mut(hash >> 6) {
-            *word |= 1 << (hash & 63);
-        }
+        note_source(&mut self.bin.sources, source);
         self.bin.packets += 1;
         self.bin.held_packets += u64::from(at_ns < self.hold.until_ns);
         self.bin.ect_packets += u64::from(ecn != 0);
@@ -59,6 +56,21 @@ impl Slots {
                 self.now.ce_first_ns = at_ns;
             }
         }
+    }
+
+    /// Packets of the present bin, counted elsewhere: `ect` of them ECN capable, none marked, none held.
+    pub fn add(&mut self, packets: u64, bytes: u64, ect: u64, sources: &[u64; 4]) {
+        self.bin.packets += packets;
+        self.bin.bytes += bytes;
+        self.bin.ect_packets += ect;
+        for (own, more) in self.bin.sources.iter_mut().zip(sources) {
+            *own |= more;
+        }
+    }
+
+    /// No pause frame holds the sender at this time.
+    pub fn is_free(&self, at_ns: u64) -> bool {
+        self.hold.until_ns <= at_ns
     }
 
     /// Another bin than before. Within one, slots need not be looked at: they begin where bins do.
@@ -161,11 +173,17 @@ fn empty(at_ns: u64) -> LinkSlot {
     LinkSlot { at_ns: at_ns - at_ns % SLOT_NS, length_ns: SLOT_NS, ..LinkSlot::default() }
 }
 
+/// One bit per hashed source.
+#[inline(always)]
+pub(super) fn note_source(sources: &mut [u64; 4], source: u8) {
+    sources[usize::from(source >> 6)] |= 1 << (source & 63);
+}
+
 /// 8 bits of an address: hosts of one fabric differ in their last bytes.
-fn hash(source: Addr) -> usize {
+pub(super) fn hash(source: Addr) -> u8 {
     let [.., a, b, c, d, e, f, g, h] = source.0;
     let word = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }
 
 #[cfg(test)]
@@ -178,9 +196,14 @@ mod tests {
     fn slots_count_packets_marks_and_sources() {
         let mut slots = Slots::default();
         for i in 0..10u64 {
-            slots.packet(100 * MS + i * 2_000, 1_000, Addr::v4([10, 0, 0, (i % 5) as u8]), if i == 7 { 3 } else { 2 });
+            slots.packet(
+                100 * MS + i * 2_000,
+                1_000,
+                hash(Addr::v4([10, 0, 0, (i % 5) as u8])),
+                if i == 7 { 3 } else { 2 },
+            );
         }
-        slots.packet(125 * MS, 500, Addr::v4([10, 0, 0, 9]), 0);
+        slots.packet(125 * MS, 500, hash(Addr::v4([10, 0, 0, 9])), 0);
         let all = slots.take(200 * MS);
         assert_eq!(all.iter().map(|s| (s.at_ns / MS, s.packets)).collect::<Vec<_>>(), [(100, 10), (120, 1)]);
         let first = &all[0];
@@ -191,12 +214,12 @@ mod tests {
     #[test]
     fn a_hold_reaches_over_slots_without_packets() {
         let mut slots = Slots::default();
-        slots.packet(101 * MS, 1_000, Addr::v4([10, 0, 0, 1]), 0);
+        slots.packet(101 * MS, 1_000, 1, 0);
         for i in 0..50u64 {
             slots.pause((102 + i / 2) * MS + (i % 2) * MS / 2, Some(600_000), true);
         }
         slots.pause(127 * MS, Some(0), false);
-        slots.packet(128 * MS, 1_000, Addr::v4([10, 0, 0, 1]), 0);
+        slots.packet(128 * MS, 1_000, 1, 0);
         let all = slots.take(200 * MS);
         assert_eq!(all.iter().map(|s| s.paused_ns).sum::<u64>(), 25 * MS);
         let longest = all.iter().max_by_key(|s| s.held_ns()).unwrap();

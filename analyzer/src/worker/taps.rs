@@ -66,6 +66,8 @@ pub(super) struct Taps {
     places: HashMap<(u16, MirrorKey), u32, FixedState>,
     tunnels: Vec<Tunnel>,
     tunnel_places: HashMap<(u16, Option<Addr>), usize, FixedState>,
+    /// The feed without envelope of each interface, once it is known.
+    plain: Vec<u32>,
     /// The feed of the last frame: most often the next one's too.
     last: u32,
 }
@@ -92,6 +94,34 @@ impl Taps {
             delta.lost = delta.lost.saturating_sub(1);
         }
         place
+    }
+
+    /// A frame came through a tap without an envelope; as [`Taps::frame`].
+    #[inline(always)]
+    pub fn plain(&mut self, interface: u16) -> u32 {
+        let place = self.plain.get(usize::from(interface)).copied().unwrap_or(NO_FEED);
+        if place != NO_FEED { place } else { self.plain_anew(interface) }
+    }
+
+    #[cold]
+    fn plain_anew(&mut self, interface: u16) -> u32 {
+        let place = self.look_up(interface, &MirrorKey::default());
+        if self.plain.len() <= usize::from(interface) {
+            self.plain.resize(usize::from(interface) + 1, NO_FEED);
+        }
+        if let Some(known) = self.plain.get_mut(usize::from(interface)) {
+            *known = place;
+        }
+        place
+    }
+
+    /// Counts a frame of a feed whose place is known.
+    #[inline(always)]
+    pub fn came(&mut self, place: u32, truncated: bool) {
+        if let Some(feed) = self.feeds.get_mut(place as usize) {
+            feed.delta.frames += 1;
+            feed.delta.truncated += u64::from(truncated);
+        }
     }
 
     #[inline]

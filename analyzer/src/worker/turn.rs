@@ -5,7 +5,9 @@ use capture::{Frame, InterfaceId};
 use super::burst::Read;
 use super::flows::Route;
 use super::links::On;
+use super::peek::Peek;
 use super::rdma::{CNP, Facts, NO_LINK, Sight};
+use super::slots;
 use super::taps::NO_FEED;
 use super::views::Moved;
 use super::{MOVES, Worker};
@@ -26,7 +28,7 @@ pub(super) struct Outcome {
 }
 
 impl Worker {
-    pub(super) fn packet(&mut self, read: &Read<'_>, frame: &Frame<'_>) {
+    pub(super) fn packet(&mut self, read: &Read<'_>, frame: &Frame<'_>, peek: Option<&Peek>) {
         let packet = &read.packet;
         let at_ns = frame.at_ns;
         let cut = read.cut || packet.mirror.truncated;
@@ -40,11 +42,15 @@ impl Worker {
             return self.meter(packet, on, at_ns, &Outcome::default());
         };
         let place = self.flows.place(key, read.hash);
+        self.settle(place);
         let on = self.route(place, packet, frame.interface, tap);
         let outcome = self.flow(place, packet, on, at_ns);
         self.capture.duplicated += u64::from(outcome.copy);
         if !outcome.doubled {
             self.meter(packet, on, at_ns, &outcome);
+        }
+        if let Some(peek) = peek {
+            self.arm(place, peek, packet);
         }
     }
 
@@ -52,16 +58,14 @@ impl Worker {
     #[inline]
     fn route(&mut self, place: u32, packet: &Packet<'_>, interface: InterfaceId, tap: u32) -> On {
         let macs = (packet.src_mac.unwrap_or_default(), packet.dst_mac.unwrap_or_default());
-        let way = packet.mirror.egress.map_or(0, |egress| 1 + u32::from(egress));
-        // Feeds are fewer than 2^17; those not followed have no route to remember.
-        let tap = if tap == NO_FEED { tap } else { tap << 2 | way };
+        let tap = tap_and_way(tap, packet.mirror.egress);
         if let Some(flow) = self.flows.peek(place)
             && flow.route.known
             && flow.route.tap == tap
             && flow.route.macs == macs
         {
             let on = flow.route.on;
-            self.links.again(on, packet);
+            self.links.again(on.speaker, packet.src);
             return on;
         }
         let left_out = self.links.left_out;
@@ -84,13 +88,15 @@ impl Worker {
     /// What the packet adds to the links that carried it.
     fn meter(&mut self, packet: &Packet<'_>, on: On, at_ns: u64, outcome: &Outcome) {
         let facts = if outcome.copy { outcome.facts.of_a_copy() } else { outcome.facts };
-        let bytes = u64::from(packet.wire_len);
         let cnp = matches!(&packet.transport, Transport::Rdma(bth) if bth.opcode == CNP);
         let ecn = packet.ip.map_or(0, |ip| ip.ecn);
+        let source = slots::hash(packet.src);
         for link in [on.first, on.second].into_iter().flatten() {
+            self.links.carry(link.0 as usize, at_ns, packet.wire_len, ecn, source);
             let Some(meter) = self.links.meter(link) else { continue };
-            meter.add(at_ns, bytes);
-            meter.slot(at_ns, bytes, packet.src, ecn, cnp);
+            if cnp {
+                meter.cnp();
+            }
             let counters = meter.counters();
             count(counters, packet, outcome);
             counters.roce.book(facts, packet.payload_len);
@@ -101,7 +107,7 @@ impl Worker {
         let Some(port) = self.ports.get(usize::from(interface.0)) else { return };
         let Some(link) = self.links.paused_by(packet, &port.source) else { return };
         let speed_bps = self.links.speed_bps(link);
-        let Some(meter) = self.links.meter(link) else { return };
+        let Some(meter) = self.links.meter_now(link) else { return };
         meter.counters().pfc_frames += 1;
         meter.pause_frame(at_ns, &pause.quanta, speed_bps);
         for (class, quanta) in pause.quanta.iter().enumerate() {
@@ -162,16 +168,11 @@ impl Worker {
 }
 
 fn count(link: &mut LinkTick, packet: &Packet<'_>, outcome: &Outcome) {
-    if let Some(ip) = packet.ip {
-        link.ect_packets += u64::from(ip.ecn != 0);
-        link.ce_packets += u64::from(ip.ecn == 3);
-    }
     link.bso_bad += u64::from(packet.mirror.bso == 3);
     match &packet.transport {
-        Transport::Rdma(bth) => {
+        Transport::Rdma(_) => {
             link.rdma_packets += 1;
             link.rdma_bytes += u64::from(packet.wire_len);
-            link.cnp_packets += u64::from(bth.opcode == CNP);
         }
         Transport::Tcp(_) => {
             link.tcp_retransmitted += u64::from(outcome.repeat);
@@ -179,6 +180,12 @@ fn count(link: &mut LinkTick, packet: &Packet<'_>, outcome: &Outcome) {
         }
         _ => {}
     }
+}
+
+/// The tap, and which way its mirror says that the copy went. Feeds are fewer than 2^17; those not followed have no route to remember.
+#[inline]
+pub(super) fn tap_and_way(tap: u32, egress: Option<bool>) -> u32 {
+    if tap == NO_FEED { tap } else { tap << 2 | egress.map_or(0, |egress| 1 + u32::from(egress)) }
 }
 
 /// Where and when a packet was seen.

@@ -53,6 +53,18 @@ impl Views {
         self.present.link
     }
 
+    /// The only link that ever carried it, if any did; none if there were several.
+    pub fn only(&self) -> Option<Option<LinkId>> {
+        self.beside.is_none().then_some(self.present.link)
+    }
+
+    /// Its packets went on as before, until `last_ns`.
+    pub fn went_on(&mut self, last_ns: u64) {
+        if self.present.link.is_some() {
+            self.present.last_ns = last_ns;
+        }
+    }
+
     /// A packet of the flow was seen on `link`; `copy`: another link had shown it already. Gives a move when it is certain.
     pub fn saw(&mut self, link: LinkId, at_ns: u64, copy: bool, rewound: u32) -> Option<Moved> {
         if self.present.link == Some(link) {

@@ -51,6 +51,11 @@ impl Pcap {
         Self { bytes }
     }
 
+    /// One that is in memory already.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     pub fn link_type(&self) -> LinkType {
         LinkType::from_number(le32(&self.bytes, 20) as u16)
     }

@@ -3,7 +3,7 @@
 use super::recent::Sight;
 use super::space::{Order, Use};
 use super::{Facts, Op, Peer, Rdma, Seen};
-use crate::packet::{Bth, Packet};
+use crate::packet::Bth;
 use crate::tick::Sign;
 use crate::wire::Psn;
 
@@ -36,7 +36,7 @@ pub(in crate::worker) fn answer(syndrome: Option<u8>) -> Answer {
 
 impl Rdma {
     /// NAKs and RNRs are counted on the direction that carries them.
-    pub(super) fn acknowledge(&mut self, bth: &Bth, sight: &Sight, peer: impl FnOnce() -> Peer) -> Seen {
+    pub(in crate::worker) fn acknowledge(&mut self, bth: &Bth, sight: &Sight, peer: Peer) -> Seen {
         let psn = Psn::new(bth.psn);
         let facts = match answer(bth.eth.syndrome) {
             Answer::Positive => Facts::default(),
@@ -45,7 +45,7 @@ impl Rdma {
             Answer::Fatal => Facts::NAK_OTHER,
         };
         // An acknowledgement may be given twice: only its identification, or its place, shows a copy.
-        if let Some(copied) = self.recent_answers.copied(psn, sight, peer().known, facts != Facts::default()) {
+        if let Some(copied) = self.recent_answers.copied(psn, sight, peer.known, facts != Facts::default()) {
             return Seen { copy: true, doubled: copied.doubled, facts, ..Seen::default() };
         }
         self.recent_answers.note(psn, sight, false);
@@ -71,21 +71,14 @@ impl Rdma {
     }
 
     /// A packet of a read response.
-    pub(super) fn response(
-        &mut self,
-        packet: &Packet<'_>,
-        bth: &Bth,
-        op: Op,
-        sight: &Sight,
-        peer: impl FnOnce() -> Peer,
-    ) -> Seen {
+    pub(super) fn response(&mut self, payload_len: u32, bth: &Bth, op: Op, sight: &Sight, peer: Peer) -> Seen {
         let psn = Psn::new(bth.psn);
         let mut seen = Seen { facts: Facts::DATA, ..Seen::default() };
         if self.responses.is_next(psn) {
             self.responses.step();
             self.takes_responses.step(psn);
         } else {
-            if let Some(copied) = self.recent_answers.copied(psn, sight, peer().known, false) {
+            if let Some(copied) = self.recent_answers.copied(psn, sight, peer.known, false) {
                 let facts = if copied.repeat { seen.facts.with(Facts::REPEAT) } else { seen.facts };
                 return Seen { copy: true, doubled: copied.doubled, facts, ..seen };
             }
@@ -94,7 +87,7 @@ impl Rdma {
         self.answered_ns = sight.at_ns;
         self.recent_answers.note(psn, sight, seen.repeat());
         if !seen.repeat() || seen.facts.has(Facts::LOST_BEFORE_TAP) {
-            self.new_payload(packet.payload_len, op.last);
+            self.new_payload(payload_len, op.last);
         }
         seen
     }

@@ -35,10 +35,17 @@ impl RdmaDelta {
         self.opcodes.count(opcode);
     }
 
-    /// Packets by opcode, in the order in which they first came.
+    /// So many packets of one opcode.
+    pub fn opcodes_add(&mut self, opcode: u8, n: u32) {
+        self.opcodes.add(opcode, n);
+    }
+
+    /// Packets by opcode, ascending.
     pub fn opcodes(&self) -> Vec<(u8, u64)> {
         let few = self.opcodes.few.iter().filter(|(_, n)| *n > 0).map(|&(opcode, n)| (opcode, u64::from(n)));
-        few.chain(self.opcodes.more.iter().copied()).collect()
+        let mut all: Vec<_> = few.chain(self.opcodes.more.iter().copied()).collect();
+        all.sort_unstable();
+        all
     }
 }
 
@@ -55,20 +62,25 @@ struct Opcodes {
 impl Opcodes {
     #[inline]
     fn count(&mut self, opcode: u8) {
+        self.add(opcode, 1);
+    }
+
+    #[inline]
+    fn add(&mut self, opcode: u8, by: u32) {
         for (known, n) in &mut self.few {
             if *n == 0 || *known == opcode {
                 *known = opcode;
-                *n = n.saturating_add(1);
+                *n = n.saturating_add(by);
                 return;
             }
         }
-        self.count_more(opcode);
+        self.add_more(opcode, by);
     }
 
-    fn count_more(&mut self, opcode: u8) {
+    fn add_more(&mut self, opcode: u8, by: u32) {
         match self.more.iter_mut().find(|(o, _)| *o == opcode) {
-            Some((_, n)) => *n += 1,
-            None => self.more.push((opcode, 1)),
+            Some((_, n)) => *n += u64::from(by),
+            None => self.more.push((opcode, by.into())),
         }
     }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod cm;
 mod delta;
 mod facts;
+mod hot;
 mod receiver;
 mod recent;
 mod requests;
@@ -15,14 +16,16 @@ mod services;
 mod space;
 
 use super::messages::Messages;
+use super::peek::Lasting;
 use crate::packet::{Bth, Packet};
-use crate::tick::Sign;
+use crate::tick::{QpKey, Sign};
 use crate::wire::{Psn, transport_name};
 
 pub(super) use answers::{Answer, answer};
 pub(super) use cm::{Connection, Connections};
 pub(super) use delta::RdmaDelta;
 pub(super) use facts::Facts;
+pub(super) use hot::{Beside, Hot, Way};
 pub(super) use recent::{NO_LINK, Sight};
 pub(super) use role::{Op, Role, op};
 
@@ -33,6 +36,8 @@ use space::PsnSpace;
 
 /// BTH opcode of a congestion notification packet (IBTA A17.9.3).
 pub(super) const CNP: u8 = 0x81;
+/// BTH opcode of an acknowledgement over a reliable connection (IBTA vol 1, table 38).
+pub(super) const ACK: u8 = 0x11;
 
 /// Requests that wait for their acknowledgement.
 const OUTSTANDING: usize = 32;
@@ -75,19 +80,37 @@ impl Seen {
     }
 }
 
-/// Lines of memory at the beginning of [`Rdma`] that most packets touch.
-pub(super) const HOT_LINES: usize = 8;
+/// Lines of memory at the beginning of [`Rdma`]: of packets in the middle of a message, and of others.
+pub(super) const PLAIN_LINES: usize = 3;
+pub(super) const TURN_LINES: usize = 9;
 
 /// State of one direction: first what most packets touch.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Rdma {
+    /// What plain packets look like.
+    pub lasting: Lasting,
+    /// What they change.
+    pub hot: Hot,
+    recent: Recent,
+    /// Place of its flow.
+    pub place: u32,
+    /// Place of the other direction's flow.
     pub peer: Option<u32>,
+    /// The other direction.
+    pub peer_id: Option<u32>,
+    /// Of its flow's key.
+    pub hash: u32,
+    /// The sender's MAC address, see [`On`](super::links::On).
+    pub speaker: Option<u32>,
+    pub beside: Beside,
+    /// Opcode of the middle packets of its newest message.
+    middle: u8,
+    pub key: QpKey,
     rounds: Rounds,
     requests: PsnSpace,
     /// The other side, taking this side's requests.
     takes_requests: Receiver,
-    recent: Recent,
     outstanding: Vec<(Psn, u64)>,
     open_message_bytes: u64,
     pmtu: u32,
@@ -118,8 +141,17 @@ pub(super) struct Rdma {
 }
 
 impl Rdma {
-    pub fn new(opcode: u8) -> Self {
+    pub fn new(opcode: u8, key: QpKey, hash: u32, place: u32) -> Self {
         Self {
+            lasting: [0; 8],
+            hot: Hot::COLD,
+            place,
+            peer_id: None,
+            hash,
+            speaker: None,
+            beside: Beside::default(),
+            middle: 0x07,
+            key,
             transport: transport_name(opcode),
             delta: RdmaDelta::default(),
             peer: None,
@@ -146,34 +178,24 @@ impl Rdma {
         }
     }
 
-    /// Asks memory for this packet's place among the last ones.
-    #[inline(always)]
-    pub fn ask_recent(&self, bth: &Bth) {
-        let last_ones = match op(bth.opcode).role {
-            Role::Ack | Role::Response | Role::Cnp => &self.recent_answers,
-            Role::Request | Role::ReadRequest | Role::Other => &self.recent,
-        };
-        last_ones.ask(Psn::new(bth.psn));
-    }
-
     /// This direction as the other one sees it.
     pub fn as_peer(&self) -> Peer {
         Peer { pmtu: self.pmtu, answered_ns: self.answered_ns, known: true }
     }
 
-    /// Takes a packet of this direction; `peer` is asked only where the other direction matters.
-    pub fn take(&mut self, packet: &Packet<'_>, bth: &Bth, sight: Sight, peer: impl FnOnce() -> Peer) -> Seen {
+    /// Takes a packet of this direction; `peer` is the other direction as far as it is known.
+    pub fn take(&mut self, payload_len: u32, bth: &Bth, sight: &Sight, peer: Peer) -> Seen {
         let op = op(bth.opcode);
         self.delta.opcode(bth.opcode);
         let seen = match op.role {
-            Role::Request => self.request(packet, bth, op, &sight, peer),
-            Role::ReadRequest => self.read_request(packet, bth, op, &sight, peer()),
-            Role::Response => self.response(packet, bth, op, &sight, peer),
-            Role::Ack => self.acknowledge(bth, &sight, peer),
-            Role::Cnp => self.notification(bth, &sight),
-            Role::Other => self.datagram(packet, op),
+            Role::Request => self.request(payload_len, bth, op, sight, peer),
+            Role::ReadRequest => self.read_request(payload_len, bth, op, sight, peer),
+            Role::Response => self.response(payload_len, bth, op, sight, peer),
+            Role::Ack => self.acknowledge(bth, sight, peer),
+            Role::Cnp => self.notification(bth, sight),
+            Role::Other => self.datagram(payload_len, op),
         };
-        self.delta.counters.book(seen.facts_counted(), packet.payload_len);
+        self.delta.counters.book(seen.facts_counted(), payload_len);
         seen
     }
 
@@ -191,10 +213,10 @@ impl Rdma {
         Seen::default()
     }
 
-    fn datagram(&mut self, packet: &Packet<'_>, op: Op) -> Seen {
+    fn datagram(&mut self, payload_len: u32, op: Op) -> Seen {
         if op.last {
             self.delta.messages += 1;
-            self.delta.message_bytes += u64::from(packet.payload_len);
+            self.delta.message_bytes += u64::from(payload_len);
         }
         Seen { facts: Facts::DATA, ..Seen::default() }
     }

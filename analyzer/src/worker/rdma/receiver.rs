@@ -11,6 +11,8 @@ pub(super) struct Receiver {
     expected: Psn,
     begun: bool,
     slack: u32,
+    /// It expects what the sender sends next.
+    pub(super) in_step: bool,
     /// What it expected when later packets went by: it will ask for those, even if they come right behind.
     missed: [Option<Psn>; MISSED],
 }
@@ -46,6 +48,19 @@ impl Receiver {
         if self.missed[0] != Some(self.expected) {
             self.missed.rotate_right(1);
             self.missed[0] = Some(self.expected);
+        }
+    }
+
+    /// Packets in order from `next` on change nothing but what it expects, or nothing at all. Notes which.
+    pub fn keeps_step(&mut self, next: Psn) -> bool {
+        self.in_step = self.begun && self.expected == next;
+        self.in_step || self.begun && next.is_after(self.expected) && self.missed[0] == Some(self.expected)
+    }
+
+    /// Packets in order went by, up to before `to`; what was acknowledged meanwhile had gone by.
+    pub fn went_on(&mut self, to: Psn) {
+        if self.in_step {
+            (self.expected, self.slack) = (to, 0);
         }
     }
 

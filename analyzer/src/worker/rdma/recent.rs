@@ -30,19 +30,23 @@ const BLIND_NS: u64 = 20_000;
 /// Times are kept in units of 1,024 ns: 32 bits hold 73 minutes.
 const UNIT_BITS: u32 = 10;
 
+/// One packet, in a quarter of a line of memory.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
 struct Entry {
-    psn: Psn,
+    /// Its PSN, or [`UNUSED`].
+    psn: u32,
     at: u32,
     /// The links that showed it: a second copy on one of them was doubled by the mirror.
     links: [u16; 2],
     ip_id: u16,
     ttl: u8,
-    used: bool,
     repeat: bool,
 }
 
-const EMPTY: Entry = Entry { psn: Psn::ZERO, at: 0, links: [NO_LINK; 2], ip_id: 0, ttl: 0, used: false, repeat: false };
+/// No PSN: those have 24 bits.
+const UNUSED: u32 = u32::MAX;
+const EMPTY: Entry = Entry { psn: UNUSED, at: 0, links: [NO_LINK; 2], ip_id: 0, ttl: 0, repeat: false };
 
 /// What a copy is a copy of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,7 @@ impl Recent {
     /// repeated it. `answers_seen`: the receiver's requests for a repeat would have been seen; `asked`: one was.
     pub fn copied(&mut self, psn: Psn, sight: &Sight, answers_seen: bool, asked: bool) -> Option<Copied> {
         let entry = self.0.as_mut()?.get_mut(psn.get() as usize % LENGTH)?;
-        if !entry.used || entry.psn != psn || entry.ip_id != sight.ip_id {
+        if entry.psn != psn.get() || entry.ip_id != sight.ip_id {
             return None;
         }
         let age_ns = u64::from(units(sight.at_ns).wrapping_sub(entry.at)) << UNIT_BITS;
@@ -83,6 +87,12 @@ impl Recent {
         Some(Copied { doubled, repeat: entry.repeat })
     }
 
+    /// A packet with this PSN is among them.
+    #[inline(always)]
+    pub fn holds(&self, psn: Psn) -> bool {
+        self.0.as_ref().and_then(|ring| ring.get(psn.get() as usize % LENGTH)).is_some_and(|e| e.psn == psn.get())
+    }
+
     /// Asks memory for the place of a packet with this PSN.
     #[inline(always)]
     pub fn ask(&self, psn: Psn) {
@@ -92,18 +102,12 @@ impl Recent {
     }
 
     /// Remembers a packet.
+    #[inline(always)]
     pub fn note(&mut self, psn: Psn, sight: &Sight, repeat: bool) {
         let ring = self.0.get_or_insert_with(|| Box::new([EMPTY; LENGTH]));
         if let Some(entry) = ring.get_mut(psn.get() as usize % LENGTH) {
-            *entry = Entry {
-                psn,
-                at: units(sight.at_ns),
-                links: [sight.link, sight.link],
-                ip_id: sight.ip_id,
-                ttl: sight.ttl,
-                used: true,
-                repeat,
-            };
+            let Sight { at_ns, link, ip_id, ttl } = *sight;
+            *entry = Entry { psn: psn.get(), at: units(at_ns), links: [link, link], ip_id, ttl, repeat };
         }
     }
 }

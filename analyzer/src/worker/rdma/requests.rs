@@ -3,7 +3,7 @@
 use super::recent::Sight;
 use super::space::{Order, Use};
 use super::{Facts, OUTSTANDING, Op, Peer, Rdma, Role, Seen};
-use crate::packet::{Bth, Packet};
+use crate::packet::Bth;
 use crate::tick::Sign;
 use crate::wire::Psn;
 
@@ -30,12 +30,38 @@ pub(super) struct Rounds {
     id_steps: u8,
 }
 
+/// Steps of identifications that grew, after one more.
+#[inline(always)]
+pub(super) fn steps(steps: u8, step: u16) -> u8 {
+    if step.wrapping_sub(1) < ID_STEP { (steps + 1).min(IDS_TRUSTED) } else { 0 }
+}
+
 impl Rounds {
     /// Learns from a packet in order whether identifications grow.
     fn learn(&mut self, id: u16) {
-        let step = id.wrapping_sub(self.newest_id);
-        self.id_steps = if (1..=ID_STEP).contains(&step) { (self.id_steps + 1).min(IDS_TRUSTED) } else { 0 };
+        self.id_steps = steps(self.id_steps, id.wrapping_sub(self.newest_id));
         self.newest_id = id;
+    }
+
+    /// Newest identification, and steps of them that grew.
+    pub(super) fn ids(&self) -> (u16, u8) {
+        (self.newest_id, self.id_steps)
+    }
+
+    /// Newest packet.
+    pub(super) fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+
+    /// It repeats without progress.
+    pub(super) fn repeats(&self) -> bool {
+        self.without_progress > 0
+    }
+
+    /// Packets in order went by, the last of them this one.
+    pub(super) fn went_on(&mut self, last_psn: Psn, last_ns: u64, newest_id: u16, id_steps: u8) {
+        (self.last_psn, self.last_ns, self.last_was_repeat) = (last_psn, last_ns, false);
+        (self.newest_id, self.id_steps) = (newest_id, id_steps);
     }
 
     /// Was a packet with `id` sent before one with `other`? None where identifications do not tell.
@@ -50,24 +76,17 @@ impl Rounds {
 }
 
 impl Rdma {
-    pub(super) fn request(
-        &mut self,
-        packet: &Packet<'_>,
-        bth: &Bth,
-        op: Op,
-        sight: &Sight,
-        peer: impl FnOnce() -> Peer,
-    ) -> Seen {
+    pub(super) fn request(&mut self, payload_len: u32, bth: &Bth, op: Op, sight: &Sight, peer: Peer) -> Seen {
         let psn = Psn::new(bth.psn);
         if self.requests.is_next(psn) {
             self.requests.step();
-            return self.in_order(packet, bth, op, sight);
+            return self.in_order(payload_len, bth, op, sight);
         }
         let how = Use { span: 1, slack: 0, may_jump: false, id: sight.ip_id };
-        self.out_of_order(packet, bth, op, sight, how, peer())
+        self.out_of_order(payload_len, bth, op, sight, how, peer)
     }
 
-    pub(super) fn read_request(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight, peer: Peer) -> Seen {
+    pub(super) fn read_request(&mut self, payload_len: u32, bth: &Bth, op: Op, sight: &Sight, peer: Peer) -> Seen {
         let length = bth.eth.dma_len.unwrap_or(0).max(1);
         // Both directions have the same path MTU; whichever has sent a long message shows it.
         let (span, slack) = match peer.pmtu.max(self.pmtu) {
@@ -75,20 +94,20 @@ impl Rdma {
             pmtu => (length.div_ceil(pmtu), 0),
         };
         let how = Use { span, slack, may_jump: false, id: sight.ip_id };
-        self.out_of_order(packet, bth, op, sight, how, peer)
+        self.out_of_order(payload_len, bth, op, sight, how, peer)
     }
 
     /// The common case: the PSN that was expected.
-    fn in_order(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight) -> Seen {
+    pub(in crate::worker) fn in_order(&mut self, payload_len: u32, bth: &Bth, op: Op, sight: &Sight) -> Seen {
         self.rounds.learn(sight.ip_id);
         self.recent.note(Psn::new(bth.psn), sight, false);
         self.takes_requests.step(Psn::new(bth.psn));
         self.sent(bth, op, sight, false);
-        self.new_payload(packet.payload_len, op.last);
+        self.new_payload(payload_len, op.last);
         Seen { facts: Facts::DATA, ..Seen::default() }
     }
 
-    fn out_of_order(&mut self, packet: &Packet<'_>, bth: &Bth, op: Op, sight: &Sight, how: Use, peer: Peer) -> Seen {
+    fn out_of_order(&mut self, payload_len: u32, bth: &Bth, op: Op, sight: &Sight, how: Use, peer: Peer) -> Seen {
         let psn = Psn::new(bth.psn);
         let data = if op.role == Role::Request { Facts::DATA } else { Facts::default() };
         if let Some(copied) = self.recent.copied(psn, sight, peer.known, self.asked.is_some()) {
@@ -124,7 +143,7 @@ impl Rdma {
             self.sent(bth, op, sight, seen.repeat());
         }
         if op.role == Role::Request && order != Order::Repeat {
-            self.new_payload(packet.payload_len, op.last);
+            self.new_payload(payload_len, op.last);
         }
         seen
     }

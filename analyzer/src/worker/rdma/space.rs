@@ -71,6 +71,17 @@ impl PsnSpace {
         self.begun && self.next == psn
     }
 
+    /// After the next packet comes the one behind it.
+    pub fn is_plain(&self) -> bool {
+        self.slack == 0
+    }
+
+    /// Packets in order went by.
+    pub fn went_on(&mut self, next: Psn) {
+        self.next = next;
+        self.slack = 0;
+    }
+
     /// Takes the packet that is next, without any further question.
     pub fn step(&mut self) {
         self.next = self.next.plus(1);
