@@ -179,9 +179,12 @@ pub struct RunArgs {
     /// How frames are taken: the best mode that works, AF_XDP whatever speaks against it, or one by name.
     #[arg(long, value_enum, default_value_t = CaptureMode::Auto)]
     pub mode: CaptureMode,
-    /// Look at no more than this of each frame, in bytes; 0 is all of it.
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    pub snaplen: u32,
+    /// Look at no more than this of each frame, in bytes; 0 is all of it. Once for all, or for single interfaces by name.
+    #[arg(long, value_name = "[IF=]BYTES")]
+    pub snaplen: Vec<Snaplen>,
+    /// Processors that the reading thread stays on (0-3,8); near: those of the interface's NUMA node; any.
+    #[arg(long, value_name = "near|any|LIST", default_value = "near")]
+    pub cpu: Processors,
     /// Write every frame to files in this folder, which rotate.
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
@@ -203,6 +206,51 @@ pub struct RunArgs {
     /// What every analysis may be told.
     #[command(flatten)]
     pub analysis: AnalysisArgs,
+}
+
+/// Longest part of frames that is looked at: of an interface, or of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snaplen {
+    /// Its name.
+    pub interface: Option<String>,
+    /// In bytes; 0 is all of it.
+    pub bytes: u32,
+}
+
+impl FromStr for Snaplen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (interface, bytes) =
+            text.rsplit_once('=').map_or((None, text), |(name, bytes)| (Some(name.to_owned()), bytes));
+        let bytes = bytes.parse().map_err(|_| format!("`{bytes}` is no number of bytes"))?;
+        Ok(Self { interface, bytes })
+    }
+}
+
+/// Where the reading thread runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Processors {
+    /// On those of the interface's NUMA node.
+    Near,
+    /// Wherever the system puts it.
+    Any,
+    /// On these.
+    These(Vec<usize>),
+}
+
+impl FromStr for Processors {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "near" => Ok(Self::Near),
+            "any" => Ok(Self::Any),
+            list => capture::live::processors::parse(list)
+                .map(Self::These)
+                .ok_or_else(|| "expected near, any, or a list of processors such as 0-3,8".to_owned()),
+        }
+    }
 }
 
 /// `demo`.
@@ -398,6 +446,16 @@ mod tests {
         for wrong in ["", "s", "-1s", "3 weeks", "nan", "1e99d"] {
             assert!(wrong.parse::<Time>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn snap_lengths_and_processors_are_read() {
+        assert_eq!("96".parse(), Ok(Snaplen { interface: None, bytes: 96 }));
+        assert_eq!("span0=128".parse(), Ok(Snaplen { interface: Some("span0".to_owned()), bytes: 128 }));
+        assert!("span0=".parse::<Snaplen>().is_err());
+        assert_eq!("0-1,4".parse(), Ok(Processors::These(vec![0, 1, 4])));
+        assert_eq!("near".parse(), Ok(Processors::Near));
+        assert!("fast".parse::<Processors>().is_err());
     }
 
     #[test]

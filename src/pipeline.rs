@@ -71,12 +71,13 @@ pub fn run(
     let Outlets { live, keeper, recorder, evidence, reload } = outlets;
     let judge = Judge::new(settings, live.clone(), keeper, evidence, &inputs);
     let fabric = thread::scope(|scope| {
-        let judge = scope.spawn(|| judge.run(receiver));
+        let judge = thread::Builder::new().name("fabric".to_owned()).spawn_scoped(scope, || judge.run(receiver));
+        let judge =
+            judge.map_err(|why| Failure::new("cannot start the fabric thread", why, "raise the limit of threads"))?;
         read(source.as_mut(), Around { settings, ticks: &sender, stop, recorder, reload, inputs: &inputs }, progress);
         drop(sender);
-        judge.join()
-    });
-    let fabric = fabric.map_err(|_| defect("the fabric thread ended early"))?;
+        judge.join().map_err(|_| defect("the fabric thread ended early"))
+    })?;
     let report = fabric.report(files(&source.inputs()));
     if let Some(live) = &live {
         live.set_report(Arc::new(report.clone()));
@@ -124,6 +125,7 @@ fn live_input(input: &Input, live: &capture::Live) -> LiveInput {
         state: state.to_owned(),
         outages: live.outages,
         filtered: input.filtered,
+        cut: live.cut,
         lost_in_ring: live.lost_in_ring,
         lost_without_buffer: live.lost_without_buffer,
         lost_in_kernel: live.lost_in_kernel,

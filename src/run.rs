@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use analyzer::worker::NatureWatch;
+use capture::live::processors::near;
 use capture::live::{Choice, LiveOptions, Mode as CaptureOf};
 use capture::{Input, Source};
 use dashboard::Mode;
 use store::Fullness;
 
 use crate::analysis::{Task, conduct};
-use crate::args::{CaptureMode, Pace, RunArgs};
+use crate::args::{CaptureMode, Pace, Processors, RunArgs};
 use crate::confine::folders;
 use crate::failure::Failure;
 use crate::output::warn;
@@ -25,12 +26,13 @@ const NAP: Duration = Duration::from_micros(200);
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    check_names(args)?;
     let sources = capture::live::open(&args.interfaces, &options(args))
         .map_err(|why| Failure::new("cannot capture", why, to_do()))?;
     if !args.analysis.quiet {
         sources.iter().flat_map(|s| s.inputs()).for_each(|input| say_mode(&input));
     }
-    let source: Box<dyn Source> = Box::new(Several::new(sources));
+    let source: Box<dyn Source> = Box::new(Several::new(sources).on(processors(args)));
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let task = Task {
         source,
@@ -53,6 +55,27 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             web.stop_after(time.0);
         }
     })
+}
+
+/// A snap length for an interface that is not captured from would have no effect.
+fn check_names(args: &RunArgs) -> Result<(), Failure> {
+    let names = args.snaplen.iter().filter_map(|s| s.interface.as_ref());
+    match names.into_iter().find(|name| !args.interfaces.contains(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let why = "it is not among the interfaces captured from";
+            Err(Failure::new(format!("no snap length for {name}"), why, "name it with --interface as well"))
+        }
+    }
+}
+
+/// Where the reading thread is to stay, if it is told to.
+fn processors(args: &RunArgs) -> Option<Vec<usize>> {
+    match &args.cpu {
+        Processors::Any => None,
+        Processors::These(list) => Some(list.clone()),
+        Processors::Near => args.interfaces.first().and_then(|interface| near(interface)),
+    }
 }
 
 /// Names what is missing, if that is what stands in the way.
@@ -86,7 +109,8 @@ fn options(args: &RunArgs) -> LiveOptions {
     LiveOptions {
         filter: args.analysis.filter.clone(),
         choice,
-        snaplen: args.snaplen,
+        snaplen: args.snaplen.iter().rfind(|s| s.interface.is_none()).map_or(0, |s| s.bytes),
+        snaplens: args.snaplen.iter().filter_map(|s| Some((s.interface.clone()?, s.bytes))).collect(),
         ring_bytes: args.ring as usize * 1024 * 1024,
         nap: if args.interfaces.len() == 1 { NAP } else { Duration::ZERO },
         ..LiveOptions::default()

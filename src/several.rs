@@ -1,6 +1,9 @@
 //! Several live sources as one: stepped in turn, their interfaces numbered on.
 
+use capture::live::processors::stay_on;
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
+
+use crate::output::warn;
 
 /// Interfaces that one source may have: numbers of the next begin beyond.
 const INTERFACES_EACH: u16 = 64;
@@ -10,17 +13,34 @@ pub struct Several {
     sources: Vec<Box<dyn Source>>,
     at: usize,
     idle: usize,
+    /// Processors that the thread which steps is to stay on, until it has been told so.
+    processors: Option<Vec<usize>>,
 }
 
 impl Several {
     /// At most 1,024 of them.
     pub fn new(sources: Vec<Box<dyn Source>>) -> Self {
-        Self { sources, at: 0, idle: 0 }
+        Self { sources, at: 0, idle: 0, processors: None }
+    }
+
+    /// Read on these processors.
+    pub fn on(self, processors: Option<Vec<usize>>) -> Self {
+        Self { processors, ..self }
+    }
+
+    /// Once, on the thread that reads; those that the process started before stay as they are.
+    fn settle(&mut self) {
+        if let Some(list) = self.processors.take()
+            && let Err(why) = stay_on(&list)
+        {
+            warn(format!("the reading thread is not kept on processors {list:?}: {why}"));
+        }
     }
 }
 
 impl Source for Several {
     fn step(&mut self, sink: &mut dyn Sink) -> Step {
+        self.settle();
         let count = self.sources.len();
         let at = self.at;
         self.at = (at + 1) % count.max(1);

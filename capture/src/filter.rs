@@ -69,6 +69,15 @@ impl Program {
         self.0.get_instructions()
     }
 
+    /// The instructions, as the classic machine of the kernel has them.
+    #[allow(unsafe_code)]
+    pub(crate) fn classic(&self) -> Vec<libc::sock_filter> {
+        let all = self.instructions();
+        // SAFETY: `BpfInstruction` is a transparent wrapper of `struct bpf_insn`, which has the fields of `struct sock_filter` in the
+        // same places: code, jt, jf, k.
+        unsafe { std::slice::from_raw_parts(all.as_ptr().cast(), all.len()) }.to_vec()
+    }
+
     /// Whether a frame matches, given its captured bytes and its length on the wire.
     #[allow(unsafe_code)]
     pub(crate) fn matches(&self, bytes: &[u8], wire_len: u32) -> bool {

@@ -98,6 +98,8 @@ pub struct Live {
     pub lost_in_kernel: u64,
     /// Frames that the interface lost before the kernel had them; told by the first source of each interface.
     pub lost_by_interface: u64,
+    /// Frames lent that the snap length cut.
+    pub cut: u64,
     /// Times that a frame was stamped over a second earlier than one before it: the clock was set back.
     pub clock_steps: u64,
     /// Farthest that a batch's newest frame was stamped from this machine's clock at its arrival, in ns: what it waited for,

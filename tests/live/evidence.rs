@@ -32,7 +32,7 @@ fn a_finding_of_a_live_run_offers_its_frames() {
         let url = run.heard.iter().find_map(|l| l.split("dashboard on ").nth(1)).unwrap().to_owned();
         let frames = frames_of(&fixture("c01_loss_after_tap"));
         Sender::new("tx0").replay(&frames);
-        let found = (0..40).find_map(|_| {
+        let found = (0..200).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
             let rows = json(&get(&url, "/api/v1/findings?kind=fabric_loss").1)["rows"].clone();
             rows.as_array()?.first().cloned()

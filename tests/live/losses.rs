@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::namespace::{Run, Sender, cable, fixture, frames_of, in_namespace, ip};
+use crate::namespace::{Run, Sender, cable, fixture, frames_of, in_namespace, ip, until};
 
 fn number(input: &Value, name: &str) -> u64 {
     input["live"][name].as_u64().unwrap()
@@ -28,7 +28,6 @@ fn under_overload_analysed_and_lost_are_what_was_sent() {
             let sent = 20_000;
             (0..sent).for_each(|_| sender.send(&frame));
             run.signal(libc::SIGCONT);
-            std::thread::sleep(Duration::from_millis(300));
             (0..500).for_each(|_| sender.send(&frame));
             let report = run.stop();
             ip("link delete tx0");
@@ -70,19 +69,67 @@ fn an_interface_is_removed_and_restored() {
             let frames = frames_of(&fixture("c06_duplicate"));
             let mut run = Run::start(&["-i", "rx0", "--mode", mode]);
             Sender::new("tx0").replay(&frames);
-            std::thread::sleep(Duration::from_millis(100));
+            // At once: what lies in the ring is read although the interface is gone.
             ip("link delete tx0");
-            std::thread::sleep(Duration::from_millis(400));
+            run.wait_for("is gone");
             cable("tx0", "rx0");
-            // It is looked for twice a second.
-            std::thread::sleep(Duration::from_millis(1_200));
+            run.wait_for("is up again");
             Sender::new("tx0").replay(&frames);
-            std::thread::sleep(Duration::from_millis(200));
             let report = run.stop();
             ip("link delete tx0");
             let input = &report["capture"]["files"][0];
             assert_eq!(report["capture"]["packets"], 2 * frames.len(), "{mode}: {input}");
             assert_eq!((number(input, "outages"), &input["live"]["state"]), (1, &Value::from("up")), "{mode}: {input}");
+        }
+    });
+}
+
+#[test]
+fn several_interfaces_are_counted_each_by_itself() {
+    in_namespace(|| {
+        for mode in ["xdp", "packet", "pcap"] {
+            cable("tx0", "rx0");
+            cable("tx1", "rx1");
+            let mut run = Run::start(&["-i", "rx0", "rx1", "--mode", mode, "--ring", "1", "--snaplen", "rx1=96"]);
+            run.signal(libc::SIGSTOP);
+            let (one, other) = (Sender::new("tx0"), Sender::new("tx1"));
+            let frame = vec![0x42; 300];
+            (0..12_000).for_each(|_| one.send(&frame));
+            (0..300).for_each(|_| other.send(&frame));
+            run.signal(libc::SIGCONT);
+            (0..500).for_each(|_| one.send(&frame));
+            let report = run.stop();
+            [0, 1].iter().for_each(|n| ip(&format!("link delete tx{n}")));
+            let files = report["capture"]["files"].as_array().unwrap();
+            let lost = |at: usize| LOSSES.iter().map(|kind| number(&files[at], kind)).sum::<u64>();
+            let came = |at: usize| files[at]["packets"].as_u64().unwrap();
+            assert_eq!((files[0]["path"].as_str(), files[1]["path"].as_str()), (Some("rx0"), Some("rx1")), "{mode}");
+            assert!(lost(0) > 1_000, "{mode}: {files:?}");
+            assert_eq!((came(0) + lost(0), came(1) + lost(1)), (12_500, 300), "{mode}: {files:?}");
+            assert_eq!((number(&files[0], "cut"), number(&files[1], "cut")), (0, came(1)), "{mode}: {files:?}");
+            assert_eq!(report["capture"]["packets"], came(0) + came(1), "{mode}");
+        }
+    });
+}
+
+#[test]
+fn a_change_of_the_mtu_loses_nothing() {
+    in_namespace(|| {
+        for mode in ["xdp", "packet", "pcap"] {
+            cable("tx0", "rx0");
+            let mut run = Run::start(&["-i", "rx0", "--mode", mode]);
+            let sender = Sender::new("tx0");
+            let send = |len: usize| (0..200).for_each(|_| sender.send(&vec![0x42; len]));
+            send(1_500);
+            for mtu in [1_500, 9_216] {
+                ["rx0", "tx0"].iter().for_each(|end| ip(&format!("link set dev {end} mtu {mtu}")));
+                send(mtu.min(9_000));
+            }
+            let report = run.stop();
+            ip("link delete tx0");
+            let input = &report["capture"]["files"][0];
+            assert_eq!((report["capture"]["packets"].as_u64(), input["bytes"].as_u64()), (Some(600), Some(2_400_000)));
+            assert_eq!(LOSSES.iter().map(|kind| number(input, kind)).sum::<u64>(), 0, "{mode}: {input}");
         }
     });
 }
@@ -99,11 +146,7 @@ fn a_killed_run_leaves_no_program_on_the_interface() {
         assert!(has_program());
         run.signal(libc::SIGKILL);
         run.wait();
-        let gone = (0..100).any(|_| {
-            std::thread::sleep(Duration::from_millis(20));
-            !has_program()
-        });
-        assert!(gone, "the program is still attached");
+        until("the program is gone", || !has_program());
     });
 }
 

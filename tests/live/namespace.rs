@@ -52,7 +52,25 @@ pub fn cable(a: &str, b: &str) {
         fs::write(format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6"), "1").unwrap_or_default();
         ip(&format!("link set dev {end} up"));
     }
-    std::thread::sleep(Duration::from_millis(60));
+    // What is sent before both ends are ready is lost without a word.
+    for end in [a, b] {
+        until(&format!("{end} has a carrier"), || said("ip", &["link", "show", "dev", end]).contains("LOWER_UP"));
+    }
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// What a tool says.
+pub fn said(program: &str, arguments: &[&str]) -> String {
+    String::from_utf8_lossy(&Command::new(program).args(arguments).output().unwrap().stdout).into_owned()
+}
+
+/// Waits for a condition, as long as a busy machine may need.
+pub fn until(what: &str, is: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn index_of(interface: &str) -> i32 {
@@ -182,6 +200,18 @@ impl Run {
     pub fn signal(&self, signal: i32) {
         // SAFETY: a signal to a child that has not been waited for.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// Where its dashboard is, started with `--serve`.
+    pub fn url(&self) -> String {
+        self.heard.iter().find_map(|l| l.split("dashboard on ").nth(1)).unwrap().to_owned()
+    }
+
+    /// Waits until its dashboard, started with `--serve`, shows so many packets analysed.
+    pub fn wait_for_packets(&self, count: usize) {
+        let url = self.url();
+        let packets = || serde_json::from_slice::<Value>(&get(&url, "/api/v1/report").1).unwrap_or_default();
+        until(&format!("{count} packets"), || packets()["capture"]["packets"].as_u64() >= Some(count as u64));
     }
 
     pub fn id(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::namespace::{Run, Sender, cable, fabricscope, fixture, frames_of, in_namespace, ip};
+use crate::namespace::{Run, Sender, cable, fabricscope, fixture, frames_of, in_namespace, ip, until};
 
 /// Capabilities 12, 13 and 39, as /proc shows them.
 const THREE: u64 = 1 << 12 | 1 << 13 | 1 << 39;
@@ -51,8 +51,12 @@ fn nobody_with_three_capabilities_captures_and_keeps_none_in_effect() {
         for mode in ["xdp", "packet"] {
             let command = nobody.with("-all,+net_raw,+net_admin,+bpf");
             let mut run = Run::with(command, &["-i", "rx0", "--mode", mode, "--ring", "1", "--serve=127.0.0.1:0"]);
-            std::thread::sleep(Duration::from_millis(200));
             let id = run.id();
+            // Threads give up what they have when they begin.
+            until("privileges given up", || {
+                of_threads(id, "CapPrm:").iter().filter(|c| mask(c) != 0).count() == 1
+                    && of_threads(id, "NoNewPrivs:").iter().all(|n| n == "1")
+            });
             assert_eq!(fs::read_to_string(format!("/proc/{id}/comm")).unwrap().get(..11), Some("fabricscope"));
             assert!(of_threads(id, "CapEff:").iter().all(|c| mask(c) == 0), "{:?}", of_threads(id, "CapEff:"));
             let permitted = of_threads(id, "CapPrm:");
@@ -62,11 +66,10 @@ fn nobody_with_three_capabilities_captures_and_keeps_none_in_effect() {
             Sender::new("tx0").replay(&frames);
             // The interface comes back although nothing is in effect.
             ip("link delete tx0");
-            std::thread::sleep(Duration::from_millis(300));
+            run.wait_for("is gone");
             cable("tx0", "rx0");
-            std::thread::sleep(Duration::from_millis(1_200));
+            run.wait_for("is up again");
             Sender::new("tx0").replay(&frames);
-            std::thread::sleep(Duration::from_millis(100));
             assert_eq!(run.stop()["capture"]["packets"], 2 * frames.len(), "{mode}");
         }
     });
@@ -125,12 +128,12 @@ fn systemd_is_told_of_start_life_reload_and_stop() {
         fs::write(&config, "[findings]\npreset = \"lab\"\n").unwrap();
         let mut command = fabricscope();
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
-        let mut run = Run::with(command, &["-i", "rx0", "--config", config.to_str().unwrap()]);
+        let mut run = Run::with(command, &["-i", "rx0", "--serve=127.0.0.1:0", "--config", config.to_str().unwrap()]);
         assert!(received(&socket).starts_with("READY=1"));
         assert_eq!(received(&socket), "WATCHDOG=1");
         let frames = frames_of(&fixture("c06_duplicate"));
         Sender::new("tx0").replay(&frames);
-        std::thread::sleep(Duration::from_millis(400));
+        run.wait_for_packets(frames.len());
         run.signal(libc::SIGHUP);
         run.wait_for("begins anew");
         let after = std::iter::repeat_with(|| received(&socket)).find(|m| m != "WATCHDOG=1").unwrap();

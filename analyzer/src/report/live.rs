@@ -21,6 +21,8 @@ pub struct LiveInput {
     pub outages: u64,
     /// Frames that the filter left out.
     pub filtered: u64,
+    /// Frames of which less was looked at than came, because of the snap length.
+    pub cut: u64,
     /// Frames lost because the ring was full: the analysis was too slow.
     pub lost_in_ring: u64,
     /// Frames lost because no buffer was free for them, or they did not fit one.

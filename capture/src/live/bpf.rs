@@ -5,16 +5,20 @@
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use crate::live::sys::check;
+use crate::live::sys::{Memory, check};
 
 const BPF_MAP_CREATE: i32 = 0;
 const BPF_MAP_UPDATE_ELEM: i32 = 2;
 const BPF_MAP_DELETE_ELEM: i32 = 3;
 const BPF_PROG_LOAD: i32 = 5;
 const BPF_LINK_CREATE: i32 = 28;
+const MAP_TYPE_ARRAY: u32 = 2;
 const MAP_TYPE_XSKMAP: u32 = 17;
+/// The values of an array can be mapped into memory.
+const MAPPABLE: u32 = 1 << 10;
+const PROG_TYPE_SOCKET_FILTER: u32 = 1;
 const PROG_TYPE_XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;
 /// The program copes with frames of several buffers.
@@ -36,7 +40,7 @@ pub(crate) enum Attach {
 }
 
 /// One instruction: operation, registers, offset, immediate (<https://docs.kernel.org/bpf/standardization/instruction-set.html>).
-fn ins(op: u8, dst: u8, src: u8, off: i16, imm: i32) -> u64 {
+pub(crate) fn ins(op: u8, dst: u8, src: u8, off: i16, imm: i32) -> u64 {
     let low = u64::from(op) | u64::from(dst) << 8 | u64::from(src) << 12 | u64::from(off as u16) << 16;
     low | u64::from(imm as u32) << 32
 }
@@ -158,6 +162,49 @@ struct LoadAttributes {
     attach: u32,
 }
 
+fn load(kind: u32, attach: u32, flags: u32, code: &[u64]) -> io::Result<OwnedFd> {
+    let attributes = LoadAttributes {
+        kind,
+        instructions: code.len() as u32,
+        code: code.as_ptr() as u64,
+        license: c"Apache-2.0".as_ptr() as u64,
+        log_level: 0,
+        log_size: 0,
+        log: 0,
+        kernel_version: 0,
+        flags,
+        name: *b"fabricscope\0\0\0\0\0",
+        interface: 0,
+        attach,
+    };
+    bpf(BPF_PROG_LOAD, &attributes).map(owned)
+}
+
+/// Loads a program for sockets.
+pub(crate) fn load_socket_filter(code: &[u64]) -> io::Result<OwnedFd> {
+    load(PROG_TYPE_SOCKET_FILTER, 0, 0, code)
+}
+
+/// Numbers that a program counts with and this process reads: a map of one value of 24 bytes.
+pub(crate) struct Counts(OwnedFd);
+
+impl Counts {
+    pub(crate) fn new() -> io::Result<Self> {
+        // map_type, key_size, value_size, max_entries, map_flags.
+        bpf(BPF_MAP_CREATE, &[MAP_TYPE_ARRAY, 4, 24, 1, MAPPABLE]).map(|fd| Self(owned(fd)))
+    }
+
+    /// Of the map, for a program's code.
+    pub(crate) fn number(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// The value itself; it lives as long as the memory or a program that counts.
+    pub(crate) fn shared(&self) -> io::Result<Memory> {
+        Memory::of_socket(&self.0, 4096, 0)
+    }
+}
+
 /// A loaded program.
 pub(crate) struct XdpProgram(OwnedFd);
 
@@ -165,21 +212,7 @@ impl XdpProgram {
     /// Loads the program; `frags` for frames of several buffers, `stamped` for time stamps.
     pub(crate) fn load(map: &SocketMap, frags: bool, stamped: bool) -> io::Result<Self> {
         let code = program(map.0.as_raw_fd(), stamped);
-        let attributes = LoadAttributes {
-            kind: PROG_TYPE_XDP,
-            instructions: code.len() as u32,
-            code: code.as_ptr() as u64,
-            license: c"Apache-2.0".as_ptr() as u64,
-            log_level: 0,
-            log_size: 0,
-            log: 0,
-            kernel_version: 0,
-            flags: if frags { HAS_FRAGS } else { 0 },
-            name: *b"fabricscope\0\0\0\0\0",
-            interface: 0,
-            attach: ATTACH_XDP,
-        };
-        bpf(BPF_PROG_LOAD, &attributes).map(|fd| Self(owned(fd)))
+        load(PROG_TYPE_XDP, ATTACH_XDP, if frags { HAS_FRAGS } else { 0 }, &code).map(Self)
     }
 
     /// Attaches the program to an interface for as long as the returned link is open.

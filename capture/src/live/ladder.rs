@@ -133,15 +133,14 @@ pub(crate) fn try_mode(mode: Mode, facts: &Facts, options: &LiveOptions) -> Resu
         None if mode == Mode::Packet => members(facts, options),
         None => vec![single(facts, options)],
     };
-    let filter = options.filter.as_deref();
-    let open = |(at, reopen)| Port::open(&facts.interface, facts.index, reopen, filter, at == 0, options.nap);
+    let open = |(at, reopen)| Port::open(&facts.interface, facts.index, reopen, options, at == 0);
     reopens.into_iter().enumerate().map(open).collect()
 }
 
 /// All receive queues: one that is left out would hide its traffic.
 fn queues(facts: &Facts, way: Way, options: &LiveOptions) -> Vec<Reopen> {
     let shared = Arc::new(Mutex::new(Attachment::new(&facts.interface, facts.queues, way)));
-    let (ring_bytes, snaplen) = (options.ring_bytes, options.snaplen);
+    let (ring_bytes, snaplen) = (options.ring_bytes, options.receiver_snaplen(&facts.interface));
     let reopen = |queue| -> Reopen {
         let shared = Arc::clone(&shared);
         Box::new(move || boxed(Xdp::open(&shared, queue, ring_bytes, snaplen)))
@@ -153,17 +152,22 @@ fn members(facts: &Facts, options: &LiveOptions) -> Vec<Reopen> {
     let members = options.fan_out.max(1);
     // Groups are numbered per network namespace: the process and the interface tell ours from others'.
     let group = (members > 1).then(|| (std::process::id() ^ facts.index << 8) as u16);
-    let (ring_bytes, snaplen) = (options.ring_bytes, options.snaplen);
+    let (ring_bytes, snaplen) = (options.ring_bytes, options.receiver_snaplen(&facts.interface));
     let reopen = |_| -> Reopen {
-        let name = facts.interface.clone();
-        Box::new(move || boxed(Packet::open(sys::interface_index(&name), ring_bytes, snaplen, group)))
+        let (name, filter) = (facts.interface.clone(), options.filter.clone());
+        Box::new(move || {
+            boxed(Packet::open(sys::interface_index(&name), ring_bytes, snaplen, group, filter.as_deref()))
+        })
     };
     (0..members).map(reopen).collect()
 }
 
 fn single(facts: &Facts, options: &LiveOptions) -> Reopen {
-    let (name, ring_bytes, snaplen) = (facts.interface.clone(), options.ring_bytes, options.snaplen);
-    Box::new(move || Pcap::open(&name, ring_bytes, snaplen).map(|r| -> Box<dyn Receiver> { Box::new(r) }))
+    let (name, filter) = (facts.interface.clone(), options.filter.clone());
+    let (ring_bytes, snaplen) = (options.ring_bytes, options.receiver_snaplen(&name));
+    Box::new(move || {
+        Pcap::open(&name, ring_bytes, snaplen, filter.as_deref()).map(|r| -> Box<dyn Receiver> { Box::new(r) })
+    })
 }
 
 fn boxed(opened: std::io::Result<impl Receiver + 'static>) -> Result<Box<dyn Receiver>, String> {

@@ -10,8 +10,10 @@ mod netlink;
 mod packet;
 mod pcap;
 mod port;
+pub mod processors;
 mod receiver;
 pub mod rights;
+mod socket_filter;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -30,20 +32,36 @@ pub use machine::Machine;
 /// How interfaces are captured from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveOptions {
-    /// Only frames that match this BPF expression are lent; the others are counted. It judges frames as they are lent,
-    /// VLAN tags in place, so that a live run and a replay of the same frames agree.
+    /// Only frames that match this BPF expression are lent; the others are counted. It judges whole frames, VLAN tags in place, so
+    /// that a live run and a replay of the same frames agree; in the kernel for TPACKET_V3 and libpcap where that may load
+    /// programs, else in the process.
     pub filter: Option<String>,
     /// Which modes are tried.
     pub choice: Choice,
     /// Longest part of a frame that is lent, in bytes; 0 is all of it. Frames of several AF_XDP buffers are lent without a
     /// copy only up to the end of the first (about 3,800 bytes).
     pub snaplen: u32,
+    /// The same for single interfaces, by name.
+    pub snaplens: Vec<(String, u32)>,
     /// Memory for frames, in bytes per source.
     pub ring_bytes: usize,
     /// Sources per interface in modes without queues (TPACKET_V3: fan-out by conversation). AF_XDP has one per queue.
     pub fan_out: u16,
     /// How long a source sleeps that finds nothing; zero leaves that to who asks.
     pub nap: Duration,
+}
+
+impl LiveOptions {
+    /// Longest part of an interface's frames that is lent, in bytes; 0 is all of it.
+    pub fn snaplen_of(&self, interface: &str) -> u32 {
+        let own = self.snaplens.iter().find(|(name, _)| name == interface);
+        own.map_or(self.snaplen, |(_, snaplen)| *snaplen)
+    }
+
+    /// What a receiver cuts at: nothing where a filter is to see whole frames.
+    fn receiver_snaplen(&self, interface: &str) -> u32 {
+        if self.filter.is_some() { 0 } else { self.snaplen_of(interface) }
+    }
 }
 
 /// Microseconds of `CLOCK_MONOTONIC`, which service managers compare times by.
@@ -57,6 +75,7 @@ impl Default for LiveOptions {
             filter: None,
             choice: Choice::Best,
             snaplen: 0,
+            snaplens: Vec::new(),
             ring_bytes: 64 * 1024 * 1024,
             fan_out: 1,
             nap: Duration::from_micros(200),

@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::frame::{Direction, Frame, InterfaceId};
 use crate::live::receiver::{Lost, Receiver};
+use crate::live::socket_filter::SocketFilter;
 use crate::live::sys::{self, Memory};
 
 // linux/if_packet.h
@@ -59,12 +60,22 @@ pub(crate) struct Packet {
     left: u32,
     next: usize,
     snaplen: usize,
+    /// The filter in the kernel, or why there is none, where one was asked for.
+    filter: Option<Result<SocketFilter, String>>,
     dropped: u64,
+    /// Frames that had a tag beside them.
+    tagged: u64,
 }
 
 impl Packet {
     /// Opens a ring; rings of the same `group` share the frames among them by conversation.
-    pub(crate) fn open(index: u32, ring_bytes: usize, snaplen: u32, group: Option<u16>) -> io::Result<Self> {
+    pub(crate) fn open(
+        index: u32,
+        ring_bytes: usize,
+        snaplen: u32,
+        group: Option<u16>,
+        filter: Option<&str>,
+    ) -> io::Result<Self> {
         // Protocol 0: nothing arrives before the ring is ready.
         let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
         let set = |name, value: u32| sys::set_option(&socket, SOL_PACKET, name, &value);
@@ -77,13 +88,17 @@ impl Packet {
         let request = [BLOCK as u32, blocks as u32, 2048, frames, RETIRE_MS, 0, 0];
         sys::set_option(&socket, SOL_PACKET, PACKET_RX_RING, &request)?;
         let ring = Memory::of_socket(&socket, blocks * BLOCK, 0)?;
+        if snaplen > 0 {
+            sys::take_bytes(&socket, snaplen)?;
+        }
+        let filter = filter.map(|expression| SocketFilter::on(expression, socket.as_raw_fd()));
         join_promiscuous(&socket, index)?;
         sys::bind(&socket, &address(index))?;
         if let Some(group) = group {
             set(PACKET_FANOUT, u32::from(group) | (FANOUT_HASH | FANOUT_DEFRAG) << 16)?;
         }
         let snaplen = if snaplen == 0 { usize::MAX } else { snaplen as usize };
-        Ok(Self { socket, ring, blocks, block: 0, left: 0, next: 0, snaplen, dropped: 0 })
+        Ok(Self { socket, ring, blocks, block: 0, left: 0, next: 0, snaplen, filter, dropped: 0, tagged: 0 })
     }
 
     fn status(&self) -> Option<&AtomicU32> {
@@ -135,6 +150,7 @@ impl Packet {
             }
             let (mut frame, step) = (Found::read(head, self.next), word(head, 0) as usize);
             if let Some(tag) = frame.tag {
+                self.tagged += 1;
                 self.put_back(&mut frame, tag);
             }
             found.push(frame);
@@ -180,8 +196,13 @@ impl Receiver for Packet {
         let _ = sys::take_nothing(&self.socket);
     }
 
-    fn misses_kernel_drops(&self) -> bool {
-        true
+    fn left_out(&self) -> u64 {
+        self.filter.as_ref().and_then(|f| f.as_ref().ok()).map_or(0, SocketFilter::left_out)
+    }
+
+    fn misses_kernel_drops(&self) -> Option<u64> {
+        let filter = self.filter.as_ref().and_then(|f| f.as_ref().ok());
+        Some(filter.map_or(self.tagged, SocketFilter::tagged))
     }
 
     fn lost(&mut self) -> io::Result<Lost> {
@@ -192,7 +213,9 @@ impl Receiver for Packet {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec![format!("{} MiB for frames", self.blocks * BLOCK / (1024 * 1024)), "the kernel's time stamps".to_owned()]
+        let memory = format!("{} MiB for frames", self.blocks * BLOCK / (1024 * 1024));
+        let filter = self.filter.as_ref().map(SocketFilter::note);
+        [memory, "the kernel's time stamps".to_owned()].into_iter().chain(filter).collect()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 
 use pcap::{Active, Capture, Direction as PcapDirection, Precision};
 
 use crate::frame::{Direction, Frame, InterfaceId, LinkType};
 use crate::live::receiver::{Lost, Receiver};
+use crate::live::socket_filter::SocketFilter;
 
 /// Frames of one batch.
 const BATCH: usize = 256;
@@ -19,9 +21,15 @@ const TIMEOUT_MS: i32 = 4;
 pub(crate) struct Pcap {
     capture: Capture<Active>,
     link_type: LinkType,
+    filter: Option<Result<SocketFilter, String>>,
     bytes: Vec<u8>,
     found: Vec<Found>,
+    /// Frames whose tag libpcap put back.
+    tagged: u64,
 }
+
+/// Types of the tags that lie beside frames: 802.1Q, 802.1ad.
+const TAGS: [[u8; 2]; 2] = [[0x81, 0], [0x88, 0xa8]];
 
 struct Found {
     range: Range<usize>,
@@ -30,7 +38,7 @@ struct Found {
 }
 
 impl Pcap {
-    pub(crate) fn open(interface: &str, ring_bytes: usize, snaplen: u32) -> Result<Self, String> {
+    pub(crate) fn open(interface: &str, ring_bytes: usize, snaplen: u32, filter: Option<&str>) -> Result<Self, String> {
         let snaplen = if snaplen == 0 { WHOLE } else { i32::try_from(snaplen).unwrap_or(WHOLE).min(WHOLE) };
         let capture = Capture::from_device(interface)
             .and_then(|inactive| {
@@ -43,7 +51,11 @@ impl Pcap {
         // Not every device can tell; then what this host sends is captured too.
         let _ = capture.direction(PcapDirection::In);
         let link_type = LinkType::from_number(u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX));
-        Ok(Self { capture, link_type, bytes: Vec::new(), found: Vec::with_capacity(BATCH) })
+        let filter = filter.map(|expression| match link_type {
+            LinkType::Ethernet => SocketFilter::on(expression, capture.as_raw_fd()),
+            other => Err(format!("link type {}", other.name())),
+        });
+        Ok(Self { capture, link_type, filter, bytes: Vec::new(), found: Vec::with_capacity(BATCH), tagged: 0 })
     }
 
     /// Copies what is there, up to a batch.
@@ -55,6 +67,7 @@ impl Pcap {
                 Ok(packet) => {
                     let from = self.bytes.len();
                     self.bytes.extend_from_slice(packet.data);
+                    self.tagged += u64::from(TAGS.iter().any(|tag| packet.data.get(12..14) == Some(tag)));
                     let time = packet.header.ts;
                     self.found.push(Found {
                         range: from..self.bytes.len(),
@@ -90,8 +103,17 @@ impl Receiver for Pcap {
         Ok(self.found.len())
     }
 
-    fn misses_kernel_drops(&self) -> bool {
-        true
+    fn left_out(&self) -> u64 {
+        self.filter.as_ref().and_then(|f| f.as_ref().ok()).map_or(0, SocketFilter::left_out)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.filter.as_ref().map(SocketFilter::note).into_iter().collect()
+    }
+
+    fn misses_kernel_drops(&self) -> Option<u64> {
+        let filter = self.filter.as_ref().and_then(|f| f.as_ref().ok());
+        Some(filter.map_or(self.tagged, SocketFilter::tagged))
     }
 
     fn lost(&mut self) -> io::Result<Lost> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::filter::Filter;
 use crate::frame::{Frame, Interface, InterfaceId};
+use crate::live::LiveOptions;
 use crate::live::ladder::Refusal;
 use crate::live::netlink::{Link, Netlink};
 use crate::live::receiver::{Lost, Receiver};
@@ -39,6 +40,10 @@ pub(crate) struct Port {
     before: Option<Counters>,
     told: Lost,
     nap: Duration,
+    /// Longest part of a frame that is lent.
+    snaplen: usize,
+    /// Frames that filters in the kernel left out, of receivers that are gone.
+    left_out: u64,
     announced: bool,
     closed: bool,
     watched: Instant,
@@ -51,9 +56,8 @@ impl Port {
         name: &str,
         index: u32,
         mut reopen: Reopen,
-        filter: Option<&str>,
+        options: &LiveOptions,
         tells_interface: bool,
-        nap: Duration,
     ) -> Result<Self, String> {
         let receiver = reopen()?;
         let live = Live { queue: receiver.queue(), ..Live::default() };
@@ -65,12 +69,14 @@ impl Port {
             input: Input { path: name.to_owned(), link_types: vec![receiver.link_type().name()], ..Input::default() },
             receiver: Some(receiver),
             reopen,
-            filter: filter.map(Filter::new),
+            filter: options.filter.as_deref().map(Filter::new),
             netlink,
             tells_interface,
             before,
             told: Lost::default(),
-            nap,
+            nap: options.nap,
+            snaplen: Some(options.snaplen_of(name) as usize).filter(|n| *n > 0).unwrap_or(usize::MAX),
+            left_out: 0,
             announced: false,
             closed: false,
             watched: Instant::now(),
@@ -82,6 +88,11 @@ impl Port {
     pub(crate) fn taken(&mut self, mode: &str, refused: &[Refusal]) {
         self.live.mode = mode.to_owned();
         self.live.refused = refused.to_vec();
+    }
+
+    /// Frames that filters in the kernel left out.
+    pub(crate) fn left_out_by_the_kernel(&self) -> u64 {
+        self.left_out + self.receiver.as_ref().map_or(0, |r| r.left_out())
     }
 
     fn announce(&mut self, sink: &mut dyn Sink) {
@@ -101,7 +112,7 @@ impl Port {
     }
 
     fn receive(&mut self, sink: &mut dyn Sink) -> io::Result<usize> {
-        let Self { receiver: Some(receiver), filter, input, live, .. } = self else { return Ok(0) };
+        let Self { receiver: Some(receiver), filter, input, live, snaplen, .. } = self else { return Ok(0) };
         let link_type = receiver.link_type();
         receiver.receive(&mut |frames: &mut Vec<Frame<'_>>| {
             if let Some(filter) = filter {
@@ -111,12 +122,24 @@ impl Port {
                 input.filtered += (before - frames.len()) as u64;
             }
             if !frames.is_empty() {
+                live.cut += cut(frames, *snaplen);
                 live.clock_steps += u64::from(account(input, frames));
                 let newest_ns = frames.last().map_or(0, |f| f.at_ns);
                 live.clock_apart_ns = live.clock_apart_ns.max(sys::clock_ns(libc::CLOCK_REALTIME).abs_diff(newest_ns));
                 sink.frames(frames);
             }
         })
+    }
+
+    /// Empties the ring.
+    fn drain(&mut self, sink: &mut dyn Sink) {
+        let (begun, mut last) = (Instant::now(), Instant::now());
+        while begun.elapsed() < CLOSING && last.elapsed() < QUIET {
+            match self.receive(sink) {
+                Ok(0) | Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                Ok(_) => last = Instant::now(),
+            }
+        }
     }
 
     /// Reads losses and the state of the interface, if it is time to.
@@ -136,8 +159,11 @@ impl Port {
             Some(link) if link.running => LiveState::Up,
             Some(_) => LiveState::Down,
         };
-        if state == LiveState::Gone {
-            self.receiver = None;
+        if state == LiveState::Gone && self.receiver.is_some() {
+            // What it delivered before still lies in the ring.
+            self.drain(sink);
+            self.tell_lost(None, sink);
+            self.left_out += self.receiver.take().map_or(0, |r| r.left_out());
         }
         self.enter(state);
     }
@@ -173,8 +199,11 @@ impl Port {
         let mut lost = receiver.lost().ok()?;
         if let (Some(now), Some(before), true) = (now, self.before, self.tells_interface) {
             lost.interface = lost.interface.max(now.missed.saturating_sub(before.missed));
-            if receiver.misses_kernel_drops() {
-                lost.kernel = now.dropped.saturating_sub(before.dropped);
+            if let Some(tagged) = receiver.misses_kernel_drops() {
+                let dropped = now.dropped.saturating_sub(before.dropped);
+                // Certain is what the backlog had no room for, and what is more than tags can explain.
+                let backlog = now.backlog.saturating_sub(before.backlog);
+                lost.kernel = dropped.min(backlog).max(dropped.saturating_sub(tagged));
             }
         }
         Some(lost)
@@ -202,12 +231,24 @@ impl Port {
 struct Counters {
     missed: u64,
     dropped: u64,
+    /// Frames that the machine's backlogs had no room for, of all interfaces.
+    backlog: u64,
 }
 
 impl Counters {
     fn of(link: &Link) -> Self {
-        Self { missed: link.missed, dropped: link.rx_dropped }
+        Self { missed: link.missed, dropped: link.rx_dropped, backlog: sys::backlog_drops() }
     }
+}
+
+/// Cuts frames at the snap length, where the kernel did not already; how many are longer.
+fn cut(frames: &mut [Frame<'_>], snaplen: usize) -> u64 {
+    let mut count = 0;
+    for frame in frames {
+        frame.bytes = frame.bytes.get(..snaplen).unwrap_or(frame.bytes);
+        count += u64::from(frame.wire_len as usize > snaplen);
+    }
+    count
 }
 
 /// Counts frames; says whether the clock was set back before them.
@@ -251,22 +292,41 @@ impl Source for Port {
         if let Some(receiver) = &mut self.receiver {
             receiver.stop();
         }
-        let (begun, mut last) = (Instant::now(), Instant::now());
-        while begun.elapsed() < CLOSING && last.elapsed() < QUIET {
-            match self.receive(sink) {
-                Ok(0) | Err(_) => std::thread::sleep(Duration::from_millis(1)),
-                Ok(_) => last = Instant::now(),
-            }
-        }
+        self.drain(sink);
         let link = self.netlink.link(self.index).ok().flatten();
         self.tell_lost(link.as_ref().map(Counters::of), sink);
-        self.live.notes = self.receiver.take().map_or_else(Vec::new, |r| r.notes());
+        if let Some(receiver) = self.receiver.take() {
+            self.left_out += receiver.left_out();
+            self.live.notes = receiver.notes();
+        }
         self.closed = true;
     }
 
     fn inputs(&self) -> Vec<Input> {
         let mut live = self.live.clone();
         live.notes = self.receiver.as_ref().map_or(live.notes, |r| r.notes());
-        vec![Input { read_bytes: self.input.captured_bytes, live: Some(live), ..self.input.clone() }]
+        let filtered = self.input.filtered + self.left_out_by_the_kernel();
+        vec![Input { read_bytes: self.input.captured_bytes, live: Some(live), filtered, ..self.input.clone() }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Direction;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_once() {
+        let mut input = Input::default();
+        let mut at = |at_ns: u64| {
+            let frame = Frame { bytes: &[], at_ns, wire_len: 0, interface: InterfaceId(0), direction: Direction::In };
+            account(&mut input, &[frame])
+        };
+        let second = 1_000_000_000;
+        assert!(!at(100 * second) && !at(101 * second));
+        assert!(!at(100 * second + second / 2), "queues are not in order among each other");
+        assert!(at(40 * second), "an hour or a minute: what came before does not compare");
+        assert!(!at(41 * second));
+        assert!(!at(500 * second), "a step forward looks like silence");
     }
 }

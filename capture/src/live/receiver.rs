@@ -35,11 +35,16 @@ pub(crate) trait Receiver: Send {
     fn receive(&mut self, lend: &mut dyn FnMut(&mut Vec<Frame<'_>>)) -> io::Result<usize>;
     /// Lets no more frames in; those in the ring can still be received.
     fn stop(&mut self) {}
+    /// Frames that a filter in the kernel left out since it was opened.
+    fn left_out(&self) -> u64 {
+        0
+    }
     /// Losses since it was opened.
     fn lost(&mut self) -> io::Result<Lost>;
-    /// Whether what the interface's receive path drops never came to this receiver, and is not in its own count.
-    fn misses_kernel_drops(&self) -> bool {
-        false
+    /// Whether what the interface's receive path drops never came to this receiver, and is not in its own count. Then how many frames
+    /// had a VLAN tag beside them: those are counted as dropped, though they came, where nobody else has a use for them.
+    fn misses_kernel_drops(&self) -> Option<u64> {
+        None
     }
     /// Link type of the frames.
     fn link_type(&self) -> LinkType {

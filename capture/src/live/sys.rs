@@ -4,7 +4,7 @@
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 /// Values that the kernel may fill in or read byte by byte.
@@ -73,14 +73,30 @@ pub(crate) fn bind<T: Plain>(socket: &OwnedFd, address: &T) -> io::Result<()> {
 
 /// Attaches a filter to a socket that takes no frame.
 pub(crate) fn take_nothing(socket: &OwnedFd) -> io::Result<()> {
+    take_bytes(socket, 0)
+}
+
+/// Attaches a filter to a socket that takes so many bytes of each frame; none: no frame.
+pub(crate) fn take_bytes(socket: &OwnedFd, bytes: u32) -> io::Result<()> {
     const RETURN: u16 = 0x06;
-    let mut code = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
+    let mut code = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: bytes }];
     let program = libc::sock_fprog { len: 1, filter: code.as_mut_ptr() };
     let len = size_of::<libc::sock_fprog>() as libc::socklen_t;
     // SAFETY: the kernel reads the program and the one instruction that it points to; both live until the call is over.
     check(unsafe {
         let program = (&raw const program).cast();
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program, len)
+    })
+    .map(drop)
+}
+
+/// Attaches a loaded program to a socket as its filter.
+pub(crate) fn attach_program(socket: RawFd, program: RawFd) -> io::Result<()> {
+    let len = size_of::<RawFd>() as libc::socklen_t;
+    // SAFETY: the kernel reads the four bytes of the descriptor.
+    check(unsafe {
+        let program = (&raw const program).cast();
+        libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_ATTACH_BPF, program, len)
     })
     .map(drop)
 }
@@ -106,6 +122,13 @@ pub(crate) fn clock_ns(clock: libc::clockid_t) -> u64 {
     // SAFETY: the kernel writes one `timespec`.
     let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
     if result < 0 { 0 } else { time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64 }
+}
+
+/// Frames that the backlogs of all processors had no room for: the second number, in hexadecimal, of each line; 0 where it is not told.
+pub(crate) fn backlog_drops() -> u64 {
+    let text = std::fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
+    let of = |line: &str| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok();
+    text.lines().filter_map(of).sum()
 }
 
 /// Index of an interface by its name, 0 if there is none.
