@@ -1,7 +1,7 @@
 //! The same scenarios through worse mirrors.
 
-use fixtures::sim::mirror::Format;
 use fixtures::sim::scenario::Scenario;
+use fixtures::sim::worse::Worse;
 
 /// What is done to every mirror of a scenario.
 pub struct Variant {
@@ -10,7 +10,7 @@ pub struct Variant {
     pub means: &'static str,
     /// Judged by every test run.
     pub always: bool,
-    change: fn(&mut Scenario),
+    how: Worse,
 }
 
 pub const ALL: &[Variant] = &[
@@ -18,46 +18,31 @@ pub const ALL: &[Variant] = &[
         title: "mirror loses 1 %",
         means: "Gaps in the envelope's sequence show it; every finding of that time carries the caveat.",
         always: true,
-        change: |s| {
-            for mirror in &mut s.mirrors {
-                mirror.format = Format::Erspan3;
-                mirror.snaplen = 128;
-                mirror.loss = 0.01;
-            }
-        },
+        how: Worse::Loses,
     },
     Variant {
         title: "one frame in 100",
         means: "PSN order, messages, jobs, pauses and moves can't be known from a sample: only shares (marks) and rates are judged.",
         always: false,
-        change: |s| s.mirrors.iter_mut().for_each(|m| m.one_in = 100),
+        how: Worse::Samples,
     },
     Variant {
         title: "cut to 96 bytes",
         means: "Headers are whole; only the ICRC, and with it corruption, can't be seen.",
         always: true,
-        change: |s| {
-            for mirror in &mut s.mirrors {
-                mirror.cut = Some(96);
-                mirror.snaplen = 96;
-            }
-        },
+        how: Worse::Cuts,
     },
     Variant {
         title: "5 % of frames twice",
         means: "A copy is told by IP identification and place.",
         always: false,
-        change: |s| s.mirrors.iter_mut().for_each(|m| m.doubling = 0.05),
+        how: Worse::Doubles,
     },
     Variant {
         title: "clocks 10 us apart",
         means: "The order between taps is lost; within one tap it is not.",
         always: false,
-        change: |s| {
-            for (at, mirror) in s.mirrors.iter_mut().enumerate() {
-                mirror.offset_ns = [0, 10_000, -10_000, 5_000][at % 4];
-            }
-        },
+        how: Worse::Clocks,
     },
 ];
 
@@ -65,7 +50,7 @@ impl Variant {
     /// A scenario so changed.
     pub fn of(&self, scenario: &Scenario) -> Scenario {
         let mut changed = scenario.clone();
-        (self.change)(&mut changed);
+        self.how.make(&mut changed);
         changed
     }
 }

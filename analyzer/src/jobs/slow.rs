@@ -49,9 +49,11 @@ const MEASURES: [fn(&mut Excess) -> &mut i64; 4] =
 struct Usual {
     /// Time under way, by size.
     message: BTreeMap<u64, u64>,
-    /// From the end of what a rank waits for to its own message, per lane: where ranks differ in what they compute (stages of
-    /// a pipeline), each against itself.
-    reaction: Vec<u64>,
+    /// From the end of what a rank waits for to its own message.
+    reaction: u64,
+    /// All of it in a step, per lane: where ranks differ in what they compute and when (stages of a pipeline), each is compared
+    /// with itself.
+    reactions: Vec<u64>,
     answer: u64,
     symmetric: bool,
 }
@@ -139,23 +141,25 @@ fn span<'a>(track: &'a Track, step: &Step, t: usize) -> &'a [Msg] {
 fn usual(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> Usual {
     let mut sizes: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let mut answers = Vec::new();
-    let mut reactions: Vec<Vec<u64>> = vec![Vec::new(); group.tracks.len()];
+    let mut each = Vec::new();
+    let mut sums: Vec<Vec<u64>> = vec![Vec::new(); group.tracks.len()];
     for step in steps {
-        for ((t, track), reactions) in group.tracks.iter().enumerate().zip(&mut reactions) {
+        for ((t, track), sums) in group.tracks.iter().enumerate().zip(&mut sums) {
             for m in span(track, step, t) {
                 sizes.entry(track.bytes).or_default().push(took(m));
                 answers.extend(m.acked_ns.map(|a| a.saturating_sub(m.over_ns)));
             }
-            reactions.extend(waits(group, step, t));
+            let waits = waits(group, step, t);
+            sums.push(waits.iter().sum());
+            each.extend(waits);
         }
     }
     let alike = |k| matches!(k, Kind::RingAllreduce | Kind::AllGather | Kind::ReduceScatter | Kind::AllToAll);
     let symmetric = exchanges.iter().all(|e| alike(e.kind));
-    let common = quantile(&mut reactions.concat(), 0.5).unwrap_or(0);
-    let own = |mut r: Vec<u64>| quantile(&mut r, 0.5).filter(|_| !symmetric).unwrap_or(common);
     Usual {
         message: sizes.into_iter().filter_map(|(k, mut v)| Some((k, quantile(&mut v, 0.5)?))).collect(),
-        reaction: reactions.into_iter().map(own).collect(),
+        reaction: quantile(&mut each, 0.5).unwrap_or(0),
+        reactions: sums.into_iter().map(|mut s| quantile(&mut s, 0.5).unwrap_or(0)).collect(),
         answer: quantile(&mut answers, 0.5).unwrap_or(0),
         symmetric,
     }
@@ -191,8 +195,10 @@ fn excesses(group: &Group, step: &Step, usual: &Usual) -> BTreeMap<Addr, Excess>
         let messages = span(track, step, t);
         let usually = usual.message.get(&track.bytes).copied().unwrap_or(0);
         let long = messages.iter().map(|m| more(took(m), usually)).sum();
-        let reaction = usual.reaction.get(t).copied().unwrap_or(0);
-        let reacts = waits(group, step, t).into_iter().map(|w| more(w, reaction)).sum();
+        let waits = waits(group, step, t);
+        let own = usual.reactions.get(t).copied().unwrap_or(0);
+        let usually = if usual.symmetric { usual.reaction * waits.len() as u64 } else { own };
+        let reacts = more(waits.iter().sum(), usually);
         let answers = messages.iter().filter_map(|m| Some(more(m.acked_ns?.saturating_sub(m.over_ns), usual.answer)));
         let answers = answers.sum();
         let sender = out.entry(track.key.src).or_default();
