@@ -20,6 +20,8 @@ const STEPS_OF_SEVERAL: usize = 5;
 const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /// Part of the best fit (in the logarithm) at which fewer messages per step are preferred.
 const NEARLY: f64 = 0.7;
+/// Pairs of silences asked before the second of each is believed to be the longer: by chance they all are once in 256 times.
+const STEPS_OF_PAIRS: usize = 8;
 /// Steps asked of one direction between two hosts alone.
 const LONE_STEPS: usize = 5;
 
@@ -220,7 +222,25 @@ fn cadence_of(component: &Component) -> Option<usize> {
         let longest = component.lanes.iter().map(|l| l.data.len()).max().unwrap_or(0);
         scored.retain(|&(p, s)| p <= 2 * least || s >= VERY_CLEAR.ln() && p * STEPS_OF_SEVERAL <= longest);
     }
-    choose(&scored).or_else(|| theory.map(|(least, _)| 2 * least))
+    let chosen = choose(&scored);
+    let twice = chosen.filter(|p| scored.iter().any(|&(q, s)| q == 2 * p && s >= CLEAR.ln()) && halves(component, *p));
+    twice.map(|p| 2 * p).or(chosen).or_else(|| theory.map(|(least, _)| 2 * least))
+}
+
+/// Are `per_step` messages but half a step, of which each second silence is the longer? A stall in the middle of many steps (one
+/// rank that comes late in each) looks like the end of one; that it is always the shorter of two gives it away.
+fn halves(component: &Component, per_step: usize) -> bool {
+    let (mut longer, mut pairs) = (0_usize, 0_usize);
+    for lane in &component.lanes {
+        let Some(fit) = cadence::fit(&lane.data, &lane.gaps, 2 * per_step) else { continue };
+        let before = |message: usize| message.checked_sub(1).and_then(|i| lane.gaps.get(i));
+        for first in (fit.phase..lane.data.len()).step_by(2 * per_step) {
+            let (Some(&middle), Some(&end)) = (before(first + per_step), before(first + 2 * per_step)) else { continue };
+            pairs += 1;
+            longer += usize::from(end > middle.saturating_add(middle / 5));
+        }
+    }
+    pairs >= STEPS_OF_PAIRS && longer * 10 >= pairs * 9
 }
 
 /// One message per step only where that is very clear and nothing with several is.
