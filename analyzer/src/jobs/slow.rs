@@ -3,7 +3,7 @@
 //! Measured per step and rank: how much later than the others it begins (where ranks begin by themselves, as in a ring), how
 //! much longer than usual it takes to react to what it received, how much longer than usual its messages are under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cadence::quantile;
 use super::cluster::{Group, Track};
@@ -17,6 +17,8 @@ use crate::packet::Addr;
 const LEAST_PART: i64 = 20;
 /// And less than so many standard deviations of what the others do (LLMPrism: k-sigma).
 const SIGMAS: f64 = 3.0;
+/// A PSN has 24 bits.
+const PSN_MASK: u32 = 0x00ff_ffff;
 /// A normal distribution's standard deviation over its median deviation.
 const SIGMA_PER_MAD: f64 = 1.4826;
 
@@ -68,8 +70,32 @@ pub(super) fn blames(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> V
     let least = limits(&all, part);
     // A lane whose messages were not all seen began or ended at another time than it seems.
     let whole = |step: &Step| step.beats.iter().zip(&group.tracks).all(|(b, t)| b.is_some_and(|b| b.len == t.per_step));
-    let judged = all.iter().zip(steps).map(|(excess, step)| worst(excess, &least).filter(|_| whole(step)));
+    let out: BTreeSet<usize> =
+        group.tracks.iter().enumerate().flat_map(|(t, track)| out_of_phase(track, steps, t)).collect();
+    let sure = |(at, step): (usize, &Step)| whole(step) && !out.contains(&at);
+    let judged = all.iter().zip(steps.iter().enumerate()).map(|(e, at)| worst(e, &least).filter(|_| sure(at)));
     judged.collect()
+}
+
+/// Steps in which a lane's part begins at another message than it does in most: the mirror lost one, and what is counted from
+/// there on belongs to two steps. PSNs tell, as every step takes as many of them; where it does not, nothing is said.
+fn out_of_phase(track: &Track, steps: &[Step], t: usize) -> Vec<usize> {
+    let apart = |a: u32, b: u32| u64::from(b.wrapping_sub(a) & PSN_MASK);
+    let mut strides: Vec<u64> = track.data.windows(2).map(|w| apart(w[0].last_psn, w[1].last_psn)).collect();
+    let Some(stride) = quantile(&mut strides, 0.5).filter(|&s| s > 0) else { return Vec::new() };
+    let whole = stride * track.per_step.max(1) as u64;
+    let (mut phase, mut before, mut phases) = (0, None, Vec::new());
+    for (at, step) in steps.iter().enumerate() {
+        let Some(first) = span(track, step, t).first().map(|m| m.last_psn) else { continue };
+        phase = (phase + before.map_or(0, |b| apart(b, first))) % whole;
+        before = Some(first);
+        phases.push((phase, at));
+    }
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    phases.iter().for_each(|(phase, _)| *counts.entry(*phase).or_default() += 1);
+    let usual = counts.into_iter().max_by_key(|c| c.1).filter(|c| c.1 * 2 > phases.len());
+    let other = |phase: u64| usual.is_some_and(|u| u.0 != phase);
+    phases.into_iter().filter(|(phase, _)| other(*phase)).map(|(_, at)| at).collect()
 }
 
 /// What every rank has in common is no rank's fault: the median of the others is taken off each.

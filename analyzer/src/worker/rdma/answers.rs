@@ -1,7 +1,7 @@
 //! Responses and acknowledgements, and what they tell of the requests in the other direction (IBTA vol 1, 9.7.5).
 
 use super::recent::Sight;
-use super::space::{Order, Use};
+use super::space::{Order, Place, Use};
 use super::{Facts, Op, Peer, Rdma, Seen};
 use crate::packet::Bth;
 use crate::tick::Sign;
@@ -94,10 +94,10 @@ impl Rdma {
 
     /// The PSNs between two responses belong to requests that are no reads: only within a message is a jump a gap.
     fn response_out_of_order(&mut self, seen: &mut Seen, psn: Psn, op: Op, sight: &Sight) {
-        let how = Use { span: 1, slack: 0, may_jump: op.first, id: sight.ip_id };
+        let how = Use { span: 1, slack: 0, may_jump: op.first, place: Place::of(sight) };
         self.takes_responses.pass(psn, how);
         let (fact, sign) = match self.responses.take(psn, how) {
-            Order::New => return,
+            Order::New | Order::Elsewhere => return,
             Order::Gap => (Facts::GAP, Sign::Gap),
             Order::Fill { .. } => (Facts::LOST_BEFORE_TAP.with(Facts::REPEAT), Sign::LostBeforeTap),
             Order::Repeat => (Facts::REPEAT, Sign::Retransmit),

@@ -1,7 +1,7 @@
 //! Requests: their order, what is sent again and why (IBTA vol 1, 9.7.5, 9.9).
 
 use super::recent::Sight;
-use super::space::{Order, Use};
+use super::space::{Order, Place, Use};
 use super::{Facts, OUTSTANDING, Op, Peer, Rdma, Role, Seen};
 use crate::packet::Bth;
 use crate::tick::Sign;
@@ -82,7 +82,7 @@ impl Rdma {
             self.requests.step();
             return self.in_order(payload_len, bth, op, sight);
         }
-        let how = Use { span: 1, slack: 0, may_jump: false, id: sight.ip_id };
+        let how = Use { span: 1, slack: 0, may_jump: false, place: Place::of(sight) };
         self.out_of_order(payload_len, bth, op, sight, how, peer)
     }
 
@@ -93,7 +93,7 @@ impl Rdma {
             0 => (1, length.div_ceil(PMTU_MIN)),
             pmtu => (length.div_ceil(pmtu), 0),
         };
-        let how = Use { span, slack, may_jump: false, id: sight.ip_id };
+        let how = Use { span, slack, may_jump: false, place: Place::of(sight) };
         self.out_of_order(payload_len, bth, op, sight, how, peer)
     }
 
@@ -130,6 +130,7 @@ impl Rdma {
                 self.mark(&mut seen, Facts::GAP, sight, psn, Sign::Gap);
                 false
             }
+            Order::Elsewhere => true,
             Order::Fill { depth, jumper_id } => self.fill(&mut seen, psn, sight, depth, jumper_id, peer),
             Order::Repeat => {
                 self.repeated(&mut seen, psn, sight, peer);

@@ -1,5 +1,6 @@
 //! One PSN space of one queue-pair direction: what is new, repeated, missing, late (IBTA vol 1, 9.7).
 
+use super::recent::Sight;
 use crate::wire::Psn;
 
 /// Holes remembered; beyond that the oldest is forgotten.
@@ -21,6 +22,9 @@ pub(super) enum Order {
         /// IP identification of the packet that jumped over it.
         jumper_id: u16,
     },
+    /// Was missing where the packet that jumped over it was seen, and is here at another place of the same way: the mirror
+    /// there lost it.
+    Elsewhere,
 }
 
 /// PSNs jumped over and not yet seen.
@@ -28,7 +32,7 @@ pub(super) enum Order {
 struct Hole {
     from: Psn,
     to: Psn,
-    jumper_id: u16,
+    jumper: Place,
 }
 
 impl Hole {
@@ -47,6 +51,28 @@ pub(super) struct PsnSpace {
     holes: Vec<Hole>,
 }
 
+/// Which packet it is, and where it was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// IP identification.
+    pub id: u16,
+    /// Link.
+    pub link: u16,
+    /// Time to live: the same on parallel links, less further on.
+    pub ttl: u8,
+}
+
+impl Place {
+    pub(super) fn of(sight: &Sight) -> Self {
+        Self { id: sight.ip_id, link: sight.link, ttl: sight.ttl }
+    }
+
+    /// Another place of the same way, rather than a parallel one.
+    fn apart(self, other: Self) -> bool {
+        self.link != other.link && self.ttl != other.ttl
+    }
+}
+
 /// How a packet uses its space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
@@ -56,8 +82,8 @@ pub(super) struct Use {
     pub slack: u32,
     /// A forward jump is no gap here.
     pub may_jump: bool,
-    /// IP identification.
-    pub id: u16,
+    /// Which, and where.
+    pub place: Place,
 }
 
 impl PsnSpace {
@@ -98,7 +124,8 @@ impl PsnSpace {
         let ahead = psn.distance(self.next);
         if ahead < 0 {
             return match self.fill(psn) {
-                Some(jumper_id) => Order::Fill { depth: ahead.unsigned_abs(), jumper_id },
+                Some(jumper) if how.place.apart(jumper) => Order::Elsewhere,
+                Some(jumper) => Order::Fill { depth: ahead.unsigned_abs(), jumper_id: jumper.id },
                 None => Order::Repeat,
             };
         }
@@ -111,7 +138,7 @@ impl PsnSpace {
         if self.holes.len() == HOLES {
             self.holes.remove(0);
         }
-        self.holes.push(Hole { from, to: psn, jumper_id: how.id });
+        self.holes.push(Hole { from, to: psn, jumper: how.place });
         Order::Gap
     }
 
@@ -121,7 +148,7 @@ impl PsnSpace {
     }
 
     /// Takes `psn` out of the hole it lies in.
-    fn fill(&mut self, psn: Psn) -> Option<u16> {
+    fn fill(&mut self, psn: Psn) -> Option<Place> {
         let at = self.holes.iter().position(|h| h.holds(psn))?;
         let hole = self.holes.remove(at);
         let after = psn.plus(1);
@@ -131,7 +158,7 @@ impl PsnSpace {
         if psn != hole.from && self.holes.len() < HOLES {
             self.holes.insert(at, Hole { to: psn, ..hole });
         }
-        Some(hole.jumper_id)
+        Some(hole.jumper)
     }
 }
 
@@ -139,7 +166,8 @@ impl PsnSpace {
 mod tests {
     use super::*;
 
-    const ONE: Use = Use { span: 1, slack: 0, may_jump: false, id: 7 };
+    const HERE: Place = Place { id: 7, link: 1, ttl: 64 };
+    const ONE: Use = Use { span: 1, slack: 0, may_jump: false, place: HERE };
 
     fn take(space: &mut PsnSpace, psn: u32) -> Order {
         space.take(Psn::new(psn), ONE)
@@ -155,6 +183,19 @@ mod tests {
         assert_eq!(take(&mut space, 0), Order::Repeat);
         assert_eq!(take(&mut space, 1), Order::Fill { depth: 2, jumper_id: 7 });
         assert_eq!(take(&mut space, 3), Order::New);
+    }
+
+    #[test]
+    fn what_one_tap_missed_and_the_next_shows_was_not_missing() {
+        let at = |link, ttl| Use { place: Place { id: 9, link, ttl }, ..ONE };
+        let shown = |link, ttl| {
+            let mut space = PsnSpace::default();
+            assert_eq!([10, 12].map(|psn| take(&mut space, psn)), [Order::New, Order::Gap]);
+            space.take(Psn::new(11), at(link, ttl))
+        };
+        assert_eq!(shown(2, 63), Order::Elsewhere);
+        let fill = Order::Fill { depth: 2, jumper_id: 7 };
+        assert_eq!([shown(1, 64), shown(2, 64)], [fill, fill], "the same link, and a parallel one");
     }
 
     #[test]
