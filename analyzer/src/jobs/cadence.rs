@@ -142,9 +142,53 @@ pub(super) fn quantile(values: &mut [u64], q: f64) -> Option<u64> {
     Some(value)
 }
 
+/// A PSN has 24 bits.
+const PSN_MASK: u32 = 0x00ff_ffff;
+/// One message in so many may take another number of PSNs than the others, and their count still tells.
+const ODD_ONES: usize = 50;
+
+/// The number of each message among all that were sent, by their PSNs, where the mirror lost some of them.
+fn numbers(messages: &[Msg]) -> Option<Vec<u64>> {
+    let strides: Vec<u64> =
+        messages.windows(2).map(|w| u64::from(w[1].last_psn.wrapping_sub(w[0].last_psn) & PSN_MASK)).collect();
+    let each = quantile(&mut strides.clone(), 0.5).filter(|&s| s > 0)?;
+    let odd = strides.iter().filter(|&&s| s == 0 || !s.is_multiple_of(each)).count();
+    let lost = strides.iter().any(|&s| s > each);
+    let mut number = 0;
+    let after = strides.iter().map(|s| {
+        number += s / each;
+        number
+    });
+    (lost && odd * ODD_ONES <= strides.len()).then(|| std::iter::once(0).chain(after).collect())
+}
+
+/// Cuts a lane by the numbers of its messages: a step begins with the number before which the silences are the longest.
+fn cut_by_number(messages: &[Msg], gaps: &[u64], per_step: usize, numbers: &[u64]) -> Vec<Beat> {
+    let whole = per_step.max(1) as u64;
+    let mut silence = vec![0_u64; per_step.max(1)];
+    for (pair, &gap) in numbers.windows(2).zip(gaps) {
+        let place = pair.last().map_or(0, |n| n % whole) as usize;
+        if let Some(sum) = silence.get_mut(place).filter(|_| pair[1] == pair[0] + 1) {
+            *sum = sum.saturating_add(gap);
+        }
+    }
+    let begins = silence.iter().enumerate().max_by_key(|&(i, s)| (s, std::cmp::Reverse(i))).map_or(0, |(i, _)| i as u64);
+    let step = |n: &u64| (n + whole - begins) / whole;
+    let mut beats = Vec::new();
+    let mut first = 0;
+    for run in numbers.chunk_by(|a, b| step(a) == step(b)) {
+        beats.extend(beat(messages, first, first + run.len(), per_step));
+        first += run.len();
+    }
+    beats
+}
+
 /// Cuts a lane into steps of `per_step` messages. A silence that comes too early ends a step only where counting from it
 /// meets a later silence and counting on does not: a stall within a step is no end.
 pub(super) fn cut(messages: &[Msg], gaps: &[u64], per_step: usize, fit: &Fit) -> Vec<Beat> {
+    if let Some(numbers) = numbers(messages).filter(|_| fit.level_ns.is_some()) {
+        return cut_by_number(messages, gaps, per_step, &numbers);
+    }
     let silences: Vec<usize> = match fit.level_ns {
         Some(level) => gaps.iter().enumerate().filter(|&(_, &g)| g >= level).map(|(i, _)| i + 1).collect(),
         None => Vec::new(),

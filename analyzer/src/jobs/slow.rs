@@ -83,6 +83,7 @@ fn out_of_phase(track: &Track, steps: &[Step], t: usize) -> Vec<usize> {
     let apart = |a: u32, b: u32| u64::from(b.wrapping_sub(a) & PSN_MASK);
     let mut strides: Vec<u64> = track.data.windows(2).map(|w| apart(w[0].last_psn, w[1].last_psn)).collect();
     let Some(stride) = quantile(&mut strides, 0.5).filter(|&s| s > 0) else { return Vec::new() };
+    let exact = strides.iter().filter(|&&s| s == stride).count() * 10 >= strides.len() * 7;
     let whole = stride * track.per_step.max(1) as u64;
     let (mut phase, mut before, mut phases) = (0, None, Vec::new());
     for (at, step) in steps.iter().enumerate() {
@@ -94,7 +95,7 @@ fn out_of_phase(track: &Track, steps: &[Step], t: usize) -> Vec<usize> {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
     phases.iter().for_each(|(phase, _)| *counts.entry(*phase).or_default() += 1);
     let usual = counts.into_iter().max_by_key(|c| c.1).filter(|c| c.1 * 2 > phases.len());
-    let other = |phase: u64| usual.is_some_and(|u| u.0 != phase);
+    let other = |phase: u64| exact && usual.is_none_or(|u| u.0 != phase);
     phases.into_iter().filter(|(phase, _)| other(*phase)).map(|(_, at)| at).collect()
 }
 
