@@ -172,7 +172,8 @@ fn cut_by_number(messages: &[Msg], gaps: &[u64], per_step: usize, numbers: &[u64
             *sum = sum.saturating_add(gap);
         }
     }
-    let begins = silence.iter().enumerate().max_by_key(|&(i, s)| (s, std::cmp::Reverse(i))).map_or(0, |(i, _)| i as u64);
+    let begins =
+        silence.iter().enumerate().max_by_key(|&(i, s)| (s, std::cmp::Reverse(i))).map_or(0, |(i, _)| i as u64);
     let step = |n: &u64| (n + whole - begins) / whole;
     let mut beats = Vec::new();
     let mut first = 0;

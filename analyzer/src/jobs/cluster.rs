@@ -235,7 +235,9 @@ fn halves(component: &Component, per_step: usize) -> bool {
         let Some(fit) = cadence::fit(&lane.data, &lane.gaps, 2 * per_step) else { continue };
         let before = |message: usize| message.checked_sub(1).and_then(|i| lane.gaps.get(i));
         for first in (fit.phase..lane.data.len()).step_by(2 * per_step) {
-            let (Some(&middle), Some(&end)) = (before(first + per_step), before(first + 2 * per_step)) else { continue };
+            let (Some(&middle), Some(&end)) = (before(first + per_step), before(first + 2 * per_step)) else {
+                continue;
+            };
             pairs += 1;
             longer += usize::from(end > middle.saturating_add(middle / 5));
         }
