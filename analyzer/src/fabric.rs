@@ -103,6 +103,7 @@ impl Fabric {
 
     /// Tells findings what they cost each job.
     fn charge(&mut self, changed: &mut [Finding]) {
+        changed.iter_mut().for_each(|f| self.jobs.rename(f));
         if !changed.is_empty() && !self.jobs.known().is_empty() {
             self.job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
             self.job_links.charge(changed, self.jobs.known());
@@ -123,7 +124,9 @@ impl Fabric {
         let job_links = costs::JobLinks::of(&self.totals, known);
         let (mut jobs, mut findings, mut links) =
             (self.jobs.report(), self.engine.findings(), publish::links(&self.totals));
+        findings.iter_mut().for_each(|f| self.jobs.rename(f));
         job_links.charge(&mut findings, known);
+        costs::dearest_first(&mut findings);
         for (job, state) in jobs.iter_mut().zip(known) {
             job.lost = job_links.ledger(state, &findings);
             job.efficiency = costs::efficiency(state);

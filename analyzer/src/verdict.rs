@@ -105,11 +105,16 @@ pub fn blame(findings: &[Finding], active: bool) -> Blame {
     }
 }
 
-/// Jobs that a finding names with its cost, dearest first.
+/// Jobs that a finding touches, whether or not a cost was measured.
+pub fn touched(findings: &[Finding]) -> BTreeSet<&str> {
+    findings.iter().flat_map(|f| f.jobs.iter().map(|j| j.job.as_str())).collect()
+}
+
+/// Jobs that a finding costs time, dearest first.
 pub fn pays(findings: &[Finding]) -> Vec<Pays> {
     let mut by_job: BTreeMap<&str, Pays> = BTreeMap::new();
     for finding in findings {
-        for cost in &finding.jobs {
+        for cost in finding.jobs.iter().filter(|cost| cost.cost_ns_per_step > 0) {
             let pays = || Pays { job: cost.job.clone(), cost_ns_per_step: 0, finding: finding.id.clone() };
             let dearest = by_job.entry(&cost.job).or_insert_with(pays);
             if cost.cost_ns_per_step > dearest.cost_ns_per_step {
@@ -162,9 +167,10 @@ mod tests {
             finding("b", "ecn_congestion", Severity::Warning, None),
         ];
         findings[0].jobs = vec![cost("job-1", 5), cost("job-2", 90)];
-        findings[1].jobs = vec![cost("job-1", 7)];
+        findings[1].jobs = vec![cost("job-1", 7), cost("job-3", 0)];
         let all: Vec<(String, u64, String)> =
             pays(&findings).into_iter().map(|p| (p.job, p.cost_ns_per_step, p.finding)).collect();
         assert_eq!(all, [("job-2".to_owned(), 90, "a".to_owned()), ("job-1".to_owned(), 7, "b".to_owned())]);
+        assert!(touched(&findings).contains("job-3"), "touched, though it pays nothing");
     }
 }

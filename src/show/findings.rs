@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use analyzer::report::{Evidence, Finding, FirstPacket, Link, Severity, Subject};
+use analyzer::report::{Evidence, Finding, FirstPacket, JobCost, Link, Severity, Subject};
 
 use super::style::{Ink, Style, clean, wrap};
 use super::{clock, units};
@@ -33,6 +33,7 @@ fn one(finding: &Finding, links: &[Link], style: Style, out: &mut dyn Write) -> 
     paragraph("", &finding.explanation, Ink::Plain, style, out)?;
     paragraph("when     ", &when(finding), Ink::Plain, style, out)?;
     paragraph("measured ", &measured(finding), Ink::Plain, style, out)?;
+    paragraph("costs    ", &costs(&finding.jobs), Ink::Plain, style, out)?;
     evidence(&finding.evidence, style, out)?;
     if let Some(cause) = &finding.cause {
         paragraph("follows  ", &format!("from {cause}"), Ink::Plain, style, out)?;
@@ -67,6 +68,19 @@ fn when(finding: &Finding) -> String {
         Some(_) => format!("{since} UTC, one moment"),
         None => format!("since {since} UTC, still open when the capture ended"),
     }
+}
+
+/// What each job that it touches pays.
+fn costs(jobs: &[JobCost]) -> String {
+    let one = |job: &JobCost| match job.cost_ns_per_step {
+        0 => format!("{} is touched, no cost measured", job.job),
+        cost => format!("{} {} per step", job.job, units::duration(cost)),
+    };
+    let mut text = jobs.iter().take(INVOLVED_MAX).map(one).collect::<Vec<_>>().join(", ");
+    if jobs.len() > INVOLVED_MAX {
+        text.push_str(&format!(" and {} more", jobs.len() - INVOLVED_MAX));
+    }
+    text
 }
 
 fn measured(finding: &Finding) -> String {

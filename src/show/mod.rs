@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use analyzer::report::{Capture, File, Report, Severity};
-use analyzer::verdict::{Blame, Pays, blame, heaviest, pays};
+use analyzer::report::{Capture, File, Finding, Report, Severity};
+use analyzer::verdict::{Blame, blame, heaviest, pays, touched};
 
 use self::style::{Ink, Style, clean, wrap};
 
@@ -18,6 +18,9 @@ pub mod units;
 const REASONS_MAX: usize = 6;
 /// Files listed by name; the rest is counted.
 const FILES_MAX: usize = 8;
+
+/// Jobs named in one sentence; the rest is counted.
+const JOBS_MAX: usize = 4;
 
 /// Prints a report.
 pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -70,21 +73,33 @@ fn answers(report: &Report) -> String {
         Blame::None => "Nothing speaks against the network.",
         Blame::Unknown => "Nothing can be said of the network.",
     };
-    format!("{whose} {}", who_pays(&pays(&report.findings), report.jobs.len(), blame))
+    format!("{whose} {}", who_pays(report, blame))
 }
 
-fn who_pays(pays: &[Pays], jobs: usize, blame: Blame) -> String {
-    let Some(first) = pays.first() else {
-        return match (jobs, blame) {
-            (0, _) => "No training job was recognised.",
-            (_, Blame::None) => "No job pays.",
-            _ => "No cost was measured in any job.",
-        }
-        .to_owned();
-    };
+fn who_pays(report: &Report, blame: Blame) -> String {
+    let pays = pays(&report.findings);
+    let Some(first) = pays.first() else { return nobody_pays(report, blame) };
     let more =
         if pays.len() > 1 { format!(", {} more too", units::count(pays.len() as u64 - 1)) } else { String::new() };
     format!("Job {} pays {} per step{more}.", first.job, units::duration(first.cost_ns_per_step))
+}
+
+/// Which jobs use what is sick, though no cost was measured.
+fn nobody_pays(report: &Report, blame: Blame) -> String {
+    if report.jobs.is_empty() {
+        return "No training job was recognised.".to_owned();
+    }
+    if blame == Blame::None {
+        return "No job pays.".to_owned();
+    }
+    let sick: Vec<Finding> = report.findings.iter().filter(|f| f.severity > Severity::Info).cloned().collect();
+    let touched: Vec<&str> = touched(&sick).into_iter().collect();
+    let named = touched.iter().take(JOBS_MAX).copied().collect::<Vec<_>>().join(", ");
+    match touched.len().saturating_sub(JOBS_MAX) as u64 {
+        0 if touched.is_empty() => "None of the jobs seen is touched.".to_owned(),
+        0 => format!("No cost was measured in what it touches: {named}."),
+        more => format!("No cost was measured in what it touches: {named} and {} more.", units::count(more)),
+    }
 }
 
 fn tally(report: &Report) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::totals::Totals;
 use crate::jobs::{JobState, StepRecord};
 use crate::report::{Finding, JobCost, LostTime};
-use crate::tick::{LinkInfo, QpKey};
+use crate::tick::{LinkInfo, QpKey, QpTick};
 
 /// Kinds that say what a job suffers, not why.
 const OF_JOBS: [&str; 3] = ["job_slowdown", "job_hang", "straggler"];
@@ -22,6 +22,8 @@ const BEST: f64 = 0.1;
 #[derive(Debug, Default)]
 pub struct JobLinks {
     by_job: BTreeMap<String, BTreeSet<String>>,
+    /// Ways back of the jobs' queue pairs: acknowledgements, credits.
+    back: BTreeMap<QpKey, String>,
 }
 
 impl JobLinks {
@@ -31,19 +33,21 @@ impl JobLinks {
         for job in jobs {
             owner.extend(job.lanes.iter().map(|lane| (*lane, job.id.as_str())));
         }
+        let back: BTreeMap<QpKey, String> = ways_back(totals, &owner);
         let mut by_job: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (key, flow) in totals.flows.iter().filter(|_| !owner.is_empty()) {
             let Some(dst_qp) = key.dst_qp else { continue };
-            let Some(job) = owner.get(&QpKey { src: key.src, dst: key.dst, dst_qp }) else { continue };
+            let qp = QpKey { src: key.src, dst: key.dst, dst_qp };
+            let Some(job) = owner.get(&qp).copied().or_else(|| back.get(&qp).map(String::as_str)) else { continue };
             let ids = flow.links.iter().filter_map(|l| Some(totals.info(*l)?.id.clone()));
-            by_job.entry((*job).to_owned()).or_default().extend(ids);
+            by_job.entry(job.to_owned()).or_default().extend(ids);
         }
         for job in jobs {
             let near = |info: &&LinkInfo| info.host.is_some_and(|h| job.hosts.contains(&h));
             let ids = totals.infos.iter().filter(near).map(|info| info.id.clone());
             by_job.entry(job.id.clone()).or_default().extend(ids);
         }
-        Self { by_job }
+        Self { by_job, back }
     }
 
     /// Jobs that depend on a link.
@@ -58,7 +62,8 @@ impl JobLinks {
         }
         if let Some(qp) = &subject.qp {
             let lane = |k: &QpKey| k.dst_qp == qp.dst_qp && k.src.to_string() == qp.src && k.dst.to_string() == qp.dst;
-            return job.lanes.iter().any(lane);
+            let back = || self.back.iter().any(|(k, id)| *id == job.id && lane(k));
+            return job.lanes.iter().any(lane) || back();
         }
         if let Some(link) = &subject.link {
             return self.by_job.get(&job.id).is_some_and(|links| links.contains(link));
@@ -66,16 +71,17 @@ impl JobLinks {
         subject.host.as_ref().is_some_and(|host| job.hosts.iter().any(|h| &h.to_string() == host))
     }
 
-    /// Tells findings which jobs they touch, and what they cost each per step.
+    /// Tells findings which jobs they touch, and what they cost each per step: 0 where no cost was measured.
     pub fn charge(&self, findings: &mut [Finding], jobs: &[JobState]) {
         let told: Vec<(&JobState, Vec<Stride<'_>>)> = jobs.iter().map(|j| (j, strides(j))).collect();
         for finding in findings.iter_mut().filter(|f| !OF_SIGHT.contains(&f.kind.as_str())) {
             let touched = told.iter().filter(|(job, _)| self.touches(finding, job));
             let cost = |(job, strides): &(&JobState, Vec<Stride<'_>>)| {
-                let cost_ns_per_step = cost(finding, strides)?;
-                Some(JobCost { job: job.id.clone(), cost_ns_per_step })
+                let cost_ns_per_step = cost(finding, strides).unwrap_or(0);
+                JobCost { job: job.id.clone(), cost_ns_per_step }
             };
-            finding.jobs = touched.filter_map(cost).collect();
+            finding.jobs = touched.map(cost).collect();
+            finding.jobs.sort_by_key(|j| std::cmp::Reverse(j.cost_ns_per_step));
         }
     }
 
@@ -100,6 +106,22 @@ impl JobLinks {
         rows.sort_by(|a, b| (b.lost_ns, &a.cause, &a.finding).cmp(&(a.lost_ns, &b.cause, &b.finding)));
         rows
     }
+}
+
+/// The way back of each queue pair of a job, where the two directions are known to belong together.
+fn ways_back(totals: &Totals, owner: &BTreeMap<QpKey, &str>) -> BTreeMap<QpKey, String> {
+    let back = |(key, qp): (&QpKey, &QpTick)| {
+        let ahead = QpKey { src: key.dst, dst: key.src, dst_qp: qp.src_qp? };
+        owner.get(&ahead).filter(|_| !owner.contains_key(key)).map(|job| (*key, (*job).to_owned()))
+    };
+    totals.qps.iter().filter(|_| !owner.is_empty()).filter_map(back).collect()
+}
+
+/// Worst first; of equally bad ones the root before what follows from it, then what costs a job most, then the earliest.
+pub fn dearest_first(findings: &mut [Finding]) {
+    let cost = |f: &Finding| f.jobs.iter().map(|j| j.cost_ns_per_step).max().unwrap_or(0);
+    findings
+        .sort_by_key(|f| (std::cmp::Reverse(f.severity), f.cause.is_some(), std::cmp::Reverse(cost(f)), f.since_ns));
 }
 
 /// The time of a job's best steps over that of its median step, 0..1.
@@ -165,3 +187,6 @@ fn why(stride: &Stride<'_>, near: &[&Finding]) -> (String, Option<String>) {
         (None, None) => ("unexplained".to_owned(), None),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,17 @@ impl Jobs {
 }
 
 impl Jobs {
+    /// Gives a finding the names that its jobs have now: one that was taken for a job of its own may have become part of another.
+    pub fn rename(&self, finding: &mut report::Finding) {
+        for (before, now) in &self.registry.renamed {
+            let names = finding.subject.job.iter_mut().chain(&mut finding.evidence.involved);
+            names.filter(|name| *name == before).for_each(|name| name.clone_from(now));
+            if finding.explanation.contains(before.as_str()) {
+                finding.explanation = renamed(&finding.explanation, before, now);
+            }
+        }
+    }
+
     /// Names the job of each queue pair and flow that works for one, and what the flow does in it. The way back of a lane
     /// (acknowledgements, credits) belongs to the same job.
     pub fn label(&self, flows: &mut [report::Flow], qps: &mut [report::Qp]) {
@@ -61,6 +72,16 @@ impl Jobs {
             }
         }
     }
+}
+
+/// The text with one whole word replaced by another.
+fn renamed(text: &str, before: &str, now: &str) -> String {
+    let bare = |word: &str| word.trim_end_matches([',', '.', ';', ':']).len();
+    let swap = |word: &str| match word.split_at(bare(word)) {
+        (name, rest) if name == before => format!("{now}{rest}"),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(swap).collect::<Vec<_>>().join(" ")
 }
 
 fn names(hosts: &[Addr]) -> Vec<String> {

@@ -15,6 +15,9 @@ const SILENT_PERIODS: u64 = 10;
 /// A job with fewer steps that is not found again though its hosts went on was none.
 const PROVEN_STEPS: usize = 10;
 
+/// Names of withdrawn and absorbed jobs that are remembered, so that they come back under them.
+const NAMES_KEPT: usize = 256;
+
 /// A job has at least one exchange that is recognised with this confidence.
 const LEAST_CONFIDENCE: f32 = 0.5;
 
@@ -226,6 +229,10 @@ pub(super) fn exchange(tracks: &[&Track], shape: Shape) -> Exchange {
 pub(super) struct Registry {
     pub jobs: Vec<JobState>,
     pub forgotten: u64,
+    /// Names under which a job was known before it was seen to be part of another, and that other's.
+    pub renamed: BTreeMap<String, String>,
+    /// Names of jobs that were withdrawn, and their lanes: found again, they are the same.
+    withdrawn: VecDeque<(String, BTreeSet<QpKey>)>,
     max_jobs: usize,
     max_steps: usize,
     named: u64,
@@ -261,41 +268,66 @@ impl Registry {
             let id = self.merge(one, &again);
             again.insert(id);
         }
-        self.jobs.retain(|job| again.contains(&job.id) || job.steps.len() >= PROVEN_STEPS || !went_on(job, lanes));
+        let stays = |job: &JobState| again.contains(&job.id) || job.steps.len() >= PROVEN_STEPS || !went_on(job, lanes);
+        let (stay, go): (Vec<JobState>, Vec<JobState>) = std::mem::take(&mut self.jobs).into_iter().partition(stays);
+        self.jobs = stay;
+        self.withdrawn.extend(go.into_iter().map(|job| (job.id, job.lanes)));
+        while self.withdrawn.len() > NAMES_KEPT {
+            self.withdrawn.pop_front();
+        }
     }
 
-    /// The job that a find belongs to: by common lanes, or by the same hosts after an end (a restart).
+    /// The job that a find belongs to: by common lanes, or by the same hosts after an end (a restart). Of several that turn out
+    /// to be one, the oldest gives the name.
     fn merge(&mut self, one: Found, again: &BTreeSet<String>) -> String {
         let common = |job: &JobState| job.lanes.intersection(&one.lanes).count();
         let restart =
             |job: &JobState| job.hosts == one.hosts && one.steps.first().is_some_and(|s| s.start_ns >= job.last_ns);
         let free = |job: &JobState| !again.contains(&job.id);
         let best = self.jobs.iter().enumerate().filter(|(_, j)| free(j) && (common(j) > 0 || restart(j)));
-        let best = best.max_by_key(|(i, j)| (common(j), std::cmp::Reverse(*i))).map(|(i, _)| i);
-        let absorbed: Vec<String> = self
-            .jobs
-            .iter()
-            .enumerate()
-            .filter(|(i, j)| Some(*i) != best && free(j) && common(j) > 0)
-            .map(|(_, j)| j.id.clone())
-            .collect();
-        let id = match best.and_then(|i| self.jobs.get_mut(i)) {
-            Some(job) => {
-                job.refresh(one, self.max_steps);
-                job.id.clone()
-            }
-            None => {
-                self.named += 1;
-                let id = format!("job-{}", self.named);
-                let mut job = JobState::new(id.clone());
-                job.refresh(one, self.max_steps);
-                self.jobs.push(job);
-                id
-            }
+        let best = best.max_by_key(|(i, j)| (common(j), std::cmp::Reverse(*i))).map(|(_, j)| j.id.clone());
+        let also = self.jobs.iter().filter(|j| Some(&j.id) != best.as_ref() && free(j) && common(j) > 0);
+        let absorbed: Vec<String> = also.map(|j| j.id.clone()).collect();
+        let mut job = match best.and_then(|id| self.jobs.iter().position(|j| j.id == id)) {
+            Some(at) => self.jobs.remove(at),
+            None => JobState::new(self.name(&one.lanes)),
         };
         self.jobs.retain(|j| !absorbed.contains(&j.id));
+        for other in absorbed {
+            let younger = if age(&other) < age(&job.id) { std::mem::replace(&mut job.id, other) } else { other };
+            self.rename(younger, job.id.clone());
+        }
+        job.refresh(one, self.max_steps);
+        let id = job.id.clone();
+        let at = self.jobs.partition_point(|j| age(&j.id) < age(&id));
+        self.jobs.insert(at, job);
         id
     }
+
+    /// The name of a job withdrawn before that had one of these lanes, else a new one.
+    fn name(&mut self, lanes: &BTreeSet<QpKey>) -> String {
+        let before = self.withdrawn.iter().position(|(_, theirs)| !theirs.is_disjoint(lanes));
+        before.and_then(|at| self.withdrawn.remove(at)).map_or_else(
+            || {
+                self.named += 1;
+                format!("job-{}", self.named)
+            },
+            |(id, _)| id,
+        )
+    }
+
+    fn rename(&mut self, from: String, to: String) {
+        self.renamed.values_mut().filter(|now| **now == from).for_each(|now| now.clone_from(&to));
+        self.renamed.insert(from, to);
+        while self.renamed.len() > NAMES_KEPT {
+            self.renamed.pop_first();
+        }
+    }
+}
+
+/// Orders `job-9` before `job-10`.
+fn age(id: &str) -> (usize, &str) {
+    (id.len(), id)
 }
 
 /// Its lanes carried more messages after its last step than a step has: it should have been found again.

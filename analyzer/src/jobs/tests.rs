@@ -125,3 +125,34 @@ fn a_rank_on_a_slow_path_has_slow_messages() {
     assert_eq!(seen[..6], [None; 6]);
     assert_eq!(seen[6..], [Some((host(1), Cause::SlowMessage)); 6]);
 }
+
+/// One of four jobs' names: as a find without a look at messages would give it.
+fn found(lanes: &[(u8, u8)], start_ns: u64) -> super::registry::Found {
+    let lanes = lanes.iter().map(|&(a, b)| QpKey { src: host(a), dst: host(b), dst_qp: 1 });
+    let step = |i: u64| super::StepRecord {
+        start_ns: start_ns + i * 10_000 * US,
+        end_ns: start_ns + i * 10_000 * US + US,
+        communication_ns: US,
+        silent: (0, 0),
+        whole: true,
+        blame: None,
+    };
+    super::registry::Found {
+        hosts: lanes.clone().flat_map(|k| [k.src, k.dst]).collect(),
+        lanes: lanes.collect(),
+        exchanges: Vec::new(),
+        steps: (0..4).map(step).collect(),
+        confidence: 1.0,
+    }
+}
+
+#[test]
+fn of_two_jobs_that_turn_out_to_be_one_the_older_name_stays() {
+    let mut registry = super::registry::Registry::new(8, 64);
+    let none = std::collections::BTreeMap::new();
+    registry.update(Some(vec![found(&[(0, 1)], US), found(&[(2, 3), (3, 2)], 2 * US)]), &none, 0);
+    registry.update(Some(vec![found(&[(0, 1), (2, 3), (3, 2)], US)]), &none, 0);
+    let names: Vec<&str> = registry.jobs.iter().map(|j| j.id.as_str()).collect();
+    assert_eq!(names, ["job-1"]);
+    assert_eq!(registry.renamed.get("job-2").map(String::as_str), Some("job-1"));
+}

@@ -62,7 +62,7 @@ function head(finding, name, { window }, pcapng) {
       [t("finding.since"), full(since, 6)],
       [t("finding.until"), until === null ? h("span", { class: "tag open" }, t("finding.open")) : full(until, 6)],
       until === null ? null : [t("col.lasted"), duration(until - since)],
-      ...(finding.jobs || []).map((job) => [t("finding.cost", { job: job.job }), duration(job.cost_ns_per_step)]),
+      ...(finding.jobs || []).map((job) => [t("finding.cost", { job: job.job }), job.cost_ns_per_step ? duration(job.cost_ns_per_step) : t("why.no_cost")]),
     ]),
     h("div", { class: "tools" }, h("button", { "data-key": "around", onclick: around }, t("finding.zoom")),
       pcapng ? h("a", { class: "button", href: `/api/v1/findings/${encodeURIComponent(finding.id)}/pcapng`, download: "", title: t("finding.pcapng.why") }, t("finding.pcapng")) : null,

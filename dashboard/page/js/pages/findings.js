@@ -54,7 +54,7 @@ function list(rows) {
     { label: t("col.threshold"), num: true, cell: (one) => h("span", { class: "dim" }, measured(one.threshold, one.unit)) },
     { key: "since_ns", label: t("col.since"), num: true, cell: (one) => clock(big(one.since_ns), 3) },
     { label: t("col.lasted"), num: true, cell: (one) => (one.until_ns ? duration(big(one.until_ns) - big(one.since_ns)) : h("span", { class: "tag open" }, t("finding.open"))) },
-    { label: t("col.cost"), num: true, cell: (one) => (one.jobs && one.jobs.length ? h("span", { class: "warn" }, `${one.jobs[0].job}: ${duration(one.jobs[0].cost_ns_per_step)}`) : "") },
+    { label: t("col.cost"), num: true, cell: (one) => (one.jobs && one.jobs.length ? h("span", { class: "warn" }, one.jobs[0].cost_ns_per_step ? `${one.jobs[0].job}: ${duration(one.jobs[0].cost_ns_per_step)}` : h("span", { class: "none help", title: t("why.no_cost") }, one.jobs[0].job)) : "") },
   ];
   return table(columns, ordered(rows).map(([row]) => row), { sort: get("sort") || "severity", order: get("order") || "desc", caption: t("findings.title"), go: (one) => findingHref(one.id), key: (one) => one.id });
 }
