@@ -20,6 +20,8 @@ use crate::reload::Configured;
 const REPORT_EVERY: Duration = Duration::from_millis(80);
 /// The same when a finding was opened, changed or closed.
 const NEWS_EVERY: Duration = Duration::from_millis(5);
+/// Packet time after which a job that went on is given to the store again.
+const JOBS_EVERY_NS: u64 = 5_000_000_000;
 /// A report of a large fabric costs milliseconds: publishing takes at most one part in so many of the thread's time.
 const REPORT_SHARE: u32 = 4;
 
@@ -95,7 +97,8 @@ impl<'a> Judge<'a> {
         self.witness(&findings, true);
         if let Some(keeper) = &mut self.keeper {
             let nothing = Tick { start_ns: self.until_ns, end_ns: self.until_ns, ..Tick::default() };
-            keeper.keep(self.sequence, nothing, self.fabric.links(), findings);
+            let jobs = self.fabric.jobs_to_keep(0);
+            keeper.keep(self.sequence, nothing, self.fabric.links(), findings, jobs);
             self.sequence += 1;
         }
     }
@@ -114,7 +117,8 @@ impl<'a> Judge<'a> {
         self.witness(&findings, false);
         self.publish(&tick, !findings.is_empty());
         if let Some(keeper) = &mut self.keeper {
-            keeper.keep(self.sequence, tick, self.fabric.links(), findings);
+            let jobs = self.fabric.jobs_to_keep(JOBS_EVERY_NS);
+            keeper.keep(self.sequence, tick, self.fabric.links(), findings, jobs);
         }
         self.sequence += 1;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use analyzer::report::Finding;
+use analyzer::report::{Finding, Job};
 use analyzer::tick::{LinkInfo, Tick};
 use store::{Facts, Store, StoreWriter, WriterCounters, WriterOptions};
 use tokio::runtime::Handle;
@@ -37,7 +37,7 @@ impl Keeper {
     }
 
     /// Takes one tick.
-    pub fn keep(&mut self, sequence: u64, tick: Tick, links: &[LinkInfo], findings: Vec<Finding>) {
+    pub fn keep(&mut self, sequence: u64, tick: Tick, links: &[LinkInfo], findings: Vec<Finding>, jobs: Vec<Job>) {
         if self.links.len() != links.len() || !tick.new_links.is_empty() {
             self.links = Arc::new(links.to_vec());
         }
@@ -48,6 +48,7 @@ impl Keeper {
             tick: Arc::new(tick),
             links: self.links.clone(),
             findings: Arc::new(findings),
+            jobs: Arc::new(jobs),
         });
     }
 

@@ -87,5 +87,7 @@ fn what_a_replay_kept_is_served_later() {
         ids
     };
     assert_eq!(ids(&findings["rows"]), ids(&report["findings"]));
+    let jobs = get(&served.1, "/api/v1/jobs");
+    assert_eq!((&jobs["known"], ids(&jobs["rows"])), (&true.into(), ids(&report["jobs"])), "jobs are kept");
     assert_eq!(get(&served.1, "/api/v1/verdict")["blame"], "network");
 }

@@ -10,12 +10,13 @@ pub use names::{l4, mirror, mirror_kind, opcode, tap};
 pub use totals::{FlowTotal, LinkTotal, Totals};
 pub use witness::Witness;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::detect::{DetectConfig, Engine};
-use crate::jobs::{Jobs, JobsConfig};
+use crate::jobs::{JobState, Jobs, JobsConfig};
 use crate::policy::{Judge, Policy};
-use crate::report::{File, Finding, Report};
+use crate::report::{File, Finding, Job, Report};
 use crate::tick::{LinkInfo, Look, Tick};
 
 /// Bounds of what the fabric keeps and publishes, and the thresholds of its detectors.
@@ -59,7 +60,12 @@ pub struct Fabric {
     jobs: Jobs,
     policy: Judge,
     job_links: costs::JobLinks,
+    /// Per job, the end of its newest step when it was last given to be kept, and when that was.
+    kept_jobs: BTreeMap<String, (u64, u64)>,
 }
+
+/// Steps of a job given to be kept: with each giving the newest; older ones are in the counts.
+const STEPS_KEPT: usize = 512;
 
 impl Fabric {
     /// An empty one.
@@ -67,7 +73,8 @@ impl Fabric {
         let engine = Engine::new(&config.findings);
         let jobs = Jobs::new(JobsConfig::default(), config.sampled_one_in.is_some_and(|n| n > 1));
         let policy = Judge::new(config.policy.clone());
-        Self { config, totals: Totals::default(), engine, jobs, policy, job_links: costs::JobLinks::default() }
+        let (totals, job_links) = (Totals::default(), costs::JobLinks::default());
+        Self { config, totals, engine, jobs, policy, job_links, kept_jobs: BTreeMap::new() }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
@@ -110,6 +117,43 @@ impl Fabric {
         }
     }
 
+    /// Jobs that went on since they were last given here, those given less than `every_ns` of packet time ago left out.
+    pub fn jobs_to_keep(&mut self, every_ns: u64) -> Vec<Job> {
+        let now_ns = self.jobs.now_ns();
+        let last = |job: &JobState| job.steps.back().map_or(0, |s| s.end_ns);
+        let due = |job: &&JobState| match self.kept_jobs.get(&job.id) {
+            Some(&(end_ns, at_ns)) => every_ns == 0 || last(job) > end_ns && now_ns >= at_ns.saturating_add(every_ns),
+            None => true,
+        };
+        let due: Vec<String> = self.jobs.known().iter().filter(due).map(|job| job.id.clone()).collect();
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let known = self.jobs.known();
+        self.kept_jobs = known
+            .iter()
+            .map(|job| match self.kept_jobs.get(&job.id) {
+                Some(&before) if !due.contains(&job.id) => (job.id.clone(), before),
+                _ => (job.id.clone(), (last(job), now_ns)),
+            })
+            .collect();
+        let mut findings = self.engine.findings();
+        findings.iter_mut().for_each(|f| self.jobs.rename(f));
+        let job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
+        self.job_report(&job_links, &findings).into_iter().filter(|job| due.contains(&job.id)).map(newest_steps).collect()
+    }
+
+    /// Jobs with their ledgers.
+    fn job_report(&self, job_links: &costs::JobLinks, findings: &[Finding]) -> Vec<Job> {
+        let known = self.jobs.known();
+        let mut jobs = self.jobs.report();
+        for (job, state) in jobs.iter_mut().zip(known) {
+            job.lost = job_links.ledger(state, findings);
+            job.efficiency = costs::efficiency(state);
+        }
+        jobs
+    }
+
     /// Links by index.
     pub fn links(&self) -> &[LinkInfo] {
         &self.totals.infos
@@ -122,15 +166,11 @@ impl Fabric {
         self.jobs.label(&mut flows, &mut qps);
         let known = self.jobs.known();
         let job_links = costs::JobLinks::of(&self.totals, known);
-        let (mut jobs, mut findings, mut links) =
-            (self.jobs.report(), self.engine.findings(), publish::links(&self.totals));
+        let (mut findings, mut links) = (self.engine.findings(), publish::links(&self.totals));
         findings.iter_mut().for_each(|f| self.jobs.rename(f));
         job_links.charge(&mut findings, known);
         costs::dearest_first(&mut findings);
-        for (job, state) in jobs.iter_mut().zip(known) {
-            job.lost = job_links.ledger(state, &findings);
-            job.efficiency = costs::efficiency(state);
-        }
+        let jobs = self.job_report(&job_links, &findings);
         links.iter_mut().for_each(|link| link.jobs = job_links.on(&link.id));
         Report {
             schema: "fabricscope.report/1".to_owned(),
@@ -144,6 +184,13 @@ impl Fabric {
             findings,
         }
     }
+}
+
+fn newest_steps(mut job: Job) -> Job {
+    let older = job.steps.len().saturating_sub(STEPS_KEPT);
+    job.steps.drain(..older);
+    job.steps_left_out += older as u64;
+    job
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use analyzer::report::{Finding, Flow, Link, Qp};
+use analyzer::report::{Finding, Flow, Job, Link, Qp};
 use analyzer::tick::{LinkInfo, Tick};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,8 @@ pub struct Facts {
     pub links: Arc<Vec<LinkInfo>>,
     /// Findings opened, updated or closed in this tick, whole.
     pub findings: Arc<Vec<Finding>>,
+    /// Jobs that went on since they were last given, whole but for their older steps.
+    pub jobs: Arc<Vec<Job>>,
 }
 
 /// Packet time from `from_ns` (inclusive) to `to_ns` (exclusive).
@@ -192,4 +194,7 @@ pub trait Store: Send + Sync {
     fn qps<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Qp>>;
     /// Findings that touch the window, newest state of each.
     fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Finding>>;
+    /// Jobs that have a step in the window, newest state of each run's, in order of their last step, sensor, run and name; at most
+    /// 1,000, the newest.
+    fn jobs(&self, window: Window) -> Answer<'_, Vec<Job>>;
 }

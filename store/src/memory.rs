@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use analyzer::packet::MirrorKey;
-use analyzer::report::{Finding, Flow, Qp};
+use analyzer::report::{Finding, Flow, Job, Qp};
 use analyzer::tick::{LinkInfo, LinkTick};
 
 use crate::memory_sums;
-use crate::rows::{overlaps, page};
+use crate::rows::{MAX_ROWS, job_touches, overlaps, page, span_of};
 use crate::sums::{self, Axis, Beside};
 use crate::{Answer, Extent, Facts, LinkRow, Page, Query, Series, Store, StoreError, Window};
 
 /// Findings kept; the longest ago begun are dropped beyond it.
 const MAX_FINDINGS: usize = 100_000;
+
+/// Jobs kept; those that ended longest ago are dropped beyond it.
+const MAX_JOBS: usize = 10_000;
 
 /// A sensor and a run of it.
 type Run = (Arc<str>, Arc<str>);
@@ -36,6 +39,9 @@ struct Held {
     dropped_rows: u64,
     findings: BTreeMap<FindingKey, (u64, Finding)>,
     dropped_findings: u64,
+    /// By run and name, the tick that told it last.
+    jobs: BTreeMap<(Run, String), (u64, Job)>,
+    dropped_jobs: u64,
 }
 
 /// Rows of one tick.
@@ -75,6 +81,11 @@ impl Memory {
     /// Findings dropped for room so far.
     pub fn dropped_findings(&self) -> u64 {
         self.read().dropped_findings
+    }
+
+    /// Jobs dropped for room so far.
+    pub fn dropped_jobs(&self) -> u64 {
+        self.read().dropped_jobs
     }
 
     // A panic elsewhere while the lock was held leaves whole entries behind: the data stays usable.
@@ -164,6 +175,15 @@ impl Memory {
         held.findings.values().map(|(_, f)| f).filter(|f| touches(f)).cloned().collect()
     }
 
+    fn jobs_in(&self, window: Window) -> Vec<Job> {
+        let held = self.read();
+        let touching = held.jobs.iter().filter(|(_, (_, job))| job_touches(job, window));
+        let mut jobs: Vec<_> = touching.map(|(key, (_, job))| (span_of(job).1, key, job)).collect();
+        jobs.sort_unstable_by_key(|&(last, key, _)| (last, key));
+        let older = jobs.len().saturating_sub(MAX_ROWS as usize);
+        jobs.into_iter().skip(older).map(|(_, _, job)| job.clone()).collect()
+    }
+
     fn extent_of(&self) -> Extent {
         let held = self.read();
         let mut sensors: Vec<String> = held.facts.iter().map(|f| f.sensor.to_string()).collect();
@@ -221,6 +241,7 @@ fn flows_of(facts: &[Facts]) -> HashMap<&str, u64> {
 impl Held {
     fn insert(&mut self, facts: &Facts) {
         self.keep_findings(facts);
+        self.keep_jobs(facts);
         let run = run_of(facts);
         let dropped = self.dropped_to.get(&run).is_some_and(|&to| facts.sequence <= to);
         if !dropped && self.have.insert((run, facts.sequence)) {
@@ -240,6 +261,22 @@ impl Held {
         while self.findings.len() > MAX_FINDINGS {
             self.findings.pop_first();
             self.dropped_findings += 1;
+        }
+    }
+
+    fn keep_jobs(&mut self, facts: &Facts) {
+        for job in facts.jobs.iter() {
+            let key = (run_of(facts), job.id.clone());
+            let held = self.jobs.entry(key).or_insert_with(|| (facts.sequence, job.clone()));
+            if held.0 <= facts.sequence {
+                *held = (facts.sequence, job.clone());
+            }
+        }
+        while self.jobs.len() > MAX_JOBS {
+            let oldest =
+                self.jobs.iter().min_by_key(|(key, (_, job))| (span_of(job).1, *key)).map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.jobs.remove(&key));
+            self.dropped_jobs += 1;
         }
     }
 
@@ -301,5 +338,9 @@ impl Store for Memory {
 
     fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Finding>> {
         ready(page(self.touching(query.window).into_iter(), query))
+    }
+
+    fn jobs(&self, window: Window) -> Answer<'_, Vec<Job>> {
+        ready(Ok(self.jobs_in(window)))
     }
 }

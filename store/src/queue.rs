@@ -270,7 +270,7 @@ impl Collecting {
     }
 
     async fn take(&mut self, facts: Facts) {
-        self.rows += rows_of(&facts) + facts.findings.len();
+        self.rows += rows_of(&facts) + facts.findings.len() + facts.jobs.len();
         self.facts.push(facts);
         self.due.get_or_insert_with(|| Instant::now() + self.shared.options.batch_wait);
         if self.rows >= self.shared.options.batch_rows {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use analyzer::report::{Finding, Flow, Naks, Qp};
+use analyzer::report::{Finding, Flow, Job, Naks, Qp};
 
 use crate::{Page, Query, StoreError, Window};
 
@@ -86,6 +86,18 @@ pub(crate) fn search_text(query: &Query) -> String {
 /// Whether a tick belongs to a window: any part of it does.
 pub(crate) fn overlaps(window: Window, start_ns: u64, end_ns: u64) -> bool {
     start_ns < window.to_ns && end_ns > window.from_ns
+}
+
+/// Start of a job's first step that is listed and end of its last one.
+pub(crate) fn span_of(job: &Job) -> (u64, u64) {
+    let (first, last) = (job.steps.first(), job.steps.last());
+    (first.map_or(0, |step| step.start_ns), last.map_or(0, |step| step.end_ns))
+}
+
+/// Whether a job has a step in a window, by those that are listed.
+pub(crate) fn job_touches(job: &Job, window: Window) -> bool {
+    let (since_ns, until_ns) = span_of(job);
+    since_ns < window.to_ns && until_ns >= window.from_ns
 }
 
 /// NAKs by code in the order of the tick.

@@ -24,18 +24,27 @@ async fn keeps_the_contract(store: Arc<dyn Store>, name: &str) {
     steps(&*store, name).await;
     pages(&*store, name).await;
     findings(&*store, name).await;
+    jobs(&*store, name).await;
+}
+
+async fn jobs(store: &dyn Store, name: &str) {
+    // Told by ticks 0, 2 and 4: the newest stays, also when an older tick is written again.
+    assert_eq!(store.jobs(window(4, 6)).await.unwrap(), [contract_facts::job(4)], "{name}");
+    assert_eq!(store.jobs(window(0, 1)).await.unwrap().len(), 1, "{name}: it had a step there");
+    assert_eq!(store.jobs(window(5, 9)).await.unwrap(), [], "{name}: no step any more");
 }
 
 async fn snapshot(store: &dyn Store) -> String {
     let all = window(0, 6);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         store.extent().await.unwrap(),
         store.links(all, 3).await.unwrap(),
         store.series("a>b", all, 6).await.unwrap(),
         store.flows(&query(all, "bytes")).await.unwrap(),
         store.qps(&query(all, "packets")).await.unwrap(),
         store.findings(&query(all, "since_ns")).await.unwrap(),
+        store.jobs(all).await.unwrap(),
     )
 }
 

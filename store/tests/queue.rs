@@ -83,6 +83,9 @@ impl Store for Failing {
     fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<analyzer::report::Finding>> {
         self.inner.findings(query)
     }
+    fn jobs(&self, window: Window) -> Answer<'_, Vec<analyzer::report::Job>> {
+        self.inner.jobs(window)
+    }
 }
 
 fn failing(failures: u64, never: Option<u64>) -> Arc<Failing> {
@@ -184,6 +187,9 @@ impl Store for Away {
         away()
     }
     fn findings<'a>(&'a self, _: &'a Query) -> Answer<'a, Page<analyzer::report::Finding>> {
+        away()
+    }
+    fn jobs(&self, _: Window) -> Answer<'_, Vec<analyzer::report::Job>> {
         away()
     }
 }

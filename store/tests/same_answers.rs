@@ -10,7 +10,7 @@ mod with_server;
 use std::sync::Arc;
 
 use analyzer::packet::{Addr, MirrorKey, MirrorKind};
-use analyzer::report::{Finding, Severity, Subject, SubjectQp};
+use analyzer::report::{Finding, Job, Severity, Step, Subject, SubjectQp};
 use analyzer::sketch::bucket_of;
 use analyzer::tick::*;
 use contract_facts::{TICK_NS, query, window};
@@ -262,9 +262,24 @@ fn sensor(name: &str, seed: u64, ticks: u64) -> Vec<Facts> {
                 tick: Arc::new(tick),
                 links: links.clone(),
                 findings: Arc::new(findings),
+                jobs: Arc::new((0..dice.roll(3)).map(|n| job(&mut dice, n, at)).collect()),
             }
         })
         .collect()
+}
+
+/// Of a few names; hosts as hostile as a report could have them.
+fn job(dice: &mut Dice, n: u64, at: u64) -> Job {
+    let start_ns = at.saturating_sub(dice.roll(9) * TICK_NS);
+    Job {
+        id: format!("job-{}", 1 + n * 6 + dice.roll(6)),
+        hosts: (0..dice.roll(4)).map(|_| dice.one(&HOSTILE).to_owned()).collect(),
+        steps: [start_ns, at].map(|ns| Step { start_ns: ns, end_ns: ns + 7, communication_ns: dice.count() }).to_vec(),
+        steps_left_out: dice.count(),
+        efficiency: dice.maybe(0.1 + dice.roll(8) as f64 / 10.0),
+        ended: dice.roll(2) == 0,
+        ..Job::default()
+    }
 }
 
 async fn both() -> Option<(Memory, ClickHouse)> {
@@ -395,5 +410,13 @@ async fn findings_are_the_same() {
     let sorts = ["since_ns", "id", "kind", "severity", "until_ns", "value", "unit", "threshold"];
     for query in queries(&["fabric_loss", "incast"], &sorts) {
         same!(memory, clickhouse, findings(&query), "findings {query:?}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_are_the_same() {
+    let Some((memory, clickhouse)) = both().await else { return };
+    for query in queries(&[], &["since_ns"]) {
+        same!(memory, clickhouse, jobs(query.window), "jobs {query:?}");
     }
 }

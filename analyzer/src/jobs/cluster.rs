@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cadence::{self, Beat, Fit, MIN_STEPS, VERY_CLEAR};
-use super::lane::{Lane, Msg};
+use super::lane::{Lane, Msg, Small};
 use super::ring;
 use crate::packet::Addr;
 use crate::tick::QpKey;
@@ -24,6 +24,8 @@ const NEARLY: f64 = 0.7;
 const STEPS_OF_PAIRS: usize = 8;
 /// Steps asked of one direction between two hosts alone.
 const LONE_STEPS: usize = 5;
+
+type Edges = BTreeSet<(Addr, Addr)>;
 
 /// A lane with its steps.
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ struct Raw {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub tracks: Vec<Track>,
-    /// Ends of small messages between its neighbours by direction, ascending: credits and notices.
+    /// Small messages between its neighbours by direction, ascending: credits and notices.
     pub control: Control,
 }
 
@@ -95,11 +97,11 @@ pub(super) fn groups(lanes: &BTreeMap<QpKey, Lane>) -> Vec<Group> {
     whole
 }
 
-/// Ends of small messages by direction.
-pub(super) type Control = BTreeMap<(Addr, Addr), Vec<u64>>;
+/// Small messages by direction, ascending.
+pub(super) type Control = BTreeMap<(Addr, Addr), Vec<Small>>;
 
 /// Small messages between neighbours, either way.
-pub(super) fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &BTreeSet<(Addr, Addr)>) -> Control {
+fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &Edges) -> Control {
     let mut all = Control::new();
     for lane in lanes.values().filter(|l| !l.service && !l.control.is_empty()) {
         let way = (lane.key.src, lane.key.dst);
@@ -181,18 +183,47 @@ fn components(lanes: Vec<Raw>) -> Vec<Component> {
 fn cut(component: Component) -> Vec<Group> {
     let Some(per_step) = cadence_of(&component) else { return Vec::new() };
     let ring = closed_order(&component).is_some();
-    let mut tracks: Vec<Track> = component.lanes.into_iter().filter_map(|raw| track(raw, per_step, ring)).collect();
+    let one = ring && even(&component, per_step);
+    let phase = if one { usual_phase(&component, per_step) } else { None };
+    let mut tracks: Vec<Track> =
+        component.lanes.into_iter().filter_map(|raw| track(raw, per_step, ring, phase)).collect();
     tracks.sort_by_key(|t| (std::cmp::Reverse(t.complete()), t.key));
     let mut out: Vec<Group> = Vec::new();
     for track in tracks {
-        let home = out.iter_mut().find(|g| g.tracks.first().is_some_and(|t| keeps_time(t, &track).unwrap_or(true)));
+        let near = |g: &Group| g.tracks.first().is_some_and(|t| keeps_time(t, &track).unwrap_or(true));
+        let home = out.iter_mut().find(|g| one || near(g));
         match home {
             Some(group) => group.tracks.push(track),
-            None => out.push(Group { tracks: vec![track], control: Control::new() }),
+            None => out.push(Group { tracks: vec![track], ..Group::default() }),
         }
     }
     out.retain(|g| !star(&g.edges()));
     out
+}
+
+/// One lane from host to host, and each carried as many messages as the others to a step: one exchange, however uneven its times.
+fn even(component: &Component, per_step: usize) -> bool {
+    let edges: Edges = component.lanes.iter().map(|l| (l.key.src, l.key.dst)).collect();
+    let counts = || component.lanes.iter().map(|l| l.data.len());
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    edges.len() == component.lanes.len() && most - least <= per_step
+}
+
+/// Where most lanes' steps begin, counted from their first message.
+fn usual_phase(component: &Component, per_step: usize) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for fit in component.lanes.iter().filter_map(|l| cadence::fit(&l.data, &l.gaps, per_step)) {
+        *counts.entry(fit.phase).or_default() += 1;
+    }
+    let (phase, lanes) = counts.into_iter().max_by_key(|&(phase, n)| (n, std::cmp::Reverse(phase)))?;
+    (lanes * 2 > component.lanes.len()).then_some(phase)
+}
+
+/// Every message follows the one before it at the same distance of PSN: none is missing, so that they can be counted.
+fn unbroken(data: &[Msg]) -> bool {
+    let stride = |(a, b): (&Msg, &Msg)| b.last_psn.wrapping_sub(a.last_psn) & 0x00ff_ffff;
+    let mut strides = data.iter().zip(data.iter().skip(1)).map(stride);
+    strides.next().is_some_and(|first| strides.all(|s| s == first))
 }
 
 /// Messages per step that fit the whole component, by silences and, for a closed ring, by what the algorithm prescribes.
@@ -211,8 +242,8 @@ fn cadence_of(component: &Component) -> Option<usize> {
     if component.hosts() < 3 {
         tried.retain(|&p| p > 1);
     }
-    if let Some((least, _)) = theory {
-        tried.retain(|p| p % least == 0);
+    if let Some((least, order)) = theory {
+        tried.retain(|p| p % least == 0 || p % (order - 1) == 0);
         tried.extend([least, 2 * least]);
     }
     tried.sort_unstable();
@@ -220,7 +251,10 @@ fn cadence_of(component: &Component) -> Option<usize> {
     let mut scored: Vec<(usize, f64)> = tried.into_iter().filter_map(|p| Some((p, score(component, p)?))).collect();
     if let Some((least, _)) = theory {
         let longest = component.lanes.iter().map(|l| l.data.len()).max().unwrap_or(0);
-        scored.retain(|&(p, s)| p <= 2 * least || s >= VERY_CLEAR.ln() && p * STEPS_OF_SEVERAL <= longest);
+        // Into how many pieces a round is cut is told by the order of messages, which a loaded host blurs: very clear silences
+        // overrule it.
+        let told = |p: usize| p % least == 0 && p <= 2 * least;
+        scored.retain(|&(p, s)| told(p) || s >= VERY_CLEAR.ln() && p * STEPS_OF_SEVERAL <= longest);
     }
     let chosen = choose(&scored);
     let twice = chosen.filter(|p| scored.iter().any(|&(q, s)| q == 2 * p && s >= CLEAR.ln()) && halves(component, *p));
@@ -288,8 +322,11 @@ fn score(component: &Component, per_step: usize) -> Option<f64> {
 }
 
 /// Steps must come regularly, unless a closed ring proves them.
-fn track(raw: Raw, per_step: usize, ring: bool) -> Option<Track> {
-    let fit = cadence::fit(&raw.data, &raw.gaps, per_step)?;
+fn track(raw: Raw, per_step: usize, ring: bool, phase: Option<usize>) -> Option<Track> {
+    let mut fit = cadence::fit(&raw.data, &raw.gaps, per_step)?;
+    if let Some(phase) = phase.filter(|_| fit.ratio < VERY_CLEAR && unbroken(&raw.data)) {
+        fit = cadence::counted(&raw.gaps, per_step, phase, &fit);
+    }
     let beats = cadence::cut(&raw.data, &raw.gaps, per_step, &fit);
     let complete: Vec<Beat> = beats.iter().filter(|b| b.complete).copied().collect();
     let (period_ns, _) = cadence::period(&complete)?;
@@ -411,6 +448,6 @@ fn join(parts: Vec<Group>) -> Vec<Group> {
     let joined = sets.split(parts);
     let whole = joined
         .into_iter()
-        .map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect(), control: Control::new() });
+        .map(|list| Group { tracks: list.into_iter().flat_map(|g| g.tracks).collect(), ..Group::default() });
     whole.filter(plausible).collect()
 }

@@ -33,13 +33,23 @@ pub(super) struct Msg {
     pub unannounced: bool,
 }
 
+/// A message too small to carry an exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Small {
+    pub end_ns: u64,
+    /// Acknowledged, where that was seen.
+    pub acked_ns: Option<u64>,
+    /// PSN of the last packet.
+    pub last_psn: u32,
+}
+
 /// The history of one direction.
 #[derive(Clone, Debug)]
 pub(super) struct Lane {
     pub key: QpKey,
     pub messages: VecDeque<Msg>,
-    /// Ends of small messages.
-    pub control: VecDeque<u64>,
+    /// Small messages.
+    pub control: VecDeque<Small>,
     /// Largest message, in bytes.
     pub largest: u64,
     /// Runs a service (storage, rpc) that is no training.
@@ -74,7 +84,8 @@ impl Lane {
         }
         let each = message.bytes / u64::from(message.count);
         if each < DATA_BYTES {
-            self.control.push_back(message.end_ns);
+            let (end_ns, acked_ns, last_psn) = (message.end_ns, message.acked_ns, message.last_psn);
+            self.control.push_back(Small { end_ns, acked_ns, last_psn });
             if self.control.len() > LANE_MESSAGES {
                 self.control.pop_front();
             }
@@ -118,6 +129,11 @@ impl Lane {
 
     /// The end of an earlier message: again, because it was not done before, or acknowledged at last.
     fn echo(&mut self, message: &Message) {
+        let small = self.control.iter_mut().rev().take(ECHO_REACH).find(|s| s.last_psn == message.last_psn);
+        if let Some(small) = small {
+            small.acked_ns = small.acked_ns.or(message.acked_ns);
+            return;
+        }
         let back = self.messages.iter().rev().take(ECHO_REACH).position(|m| m.last_psn == message.last_psn);
         let Some(place) = back.and_then(|b| self.messages.len().checked_sub(b + 1)) else { return };
         // With a later one under way it is not this one that all wait for.

@@ -10,7 +10,7 @@ use super::cluster::{Group, Track};
 use super::lane::Msg;
 use super::registry::{Cause, Exchange};
 use super::shape::Kind;
-use super::steps::{Step, last_until};
+use super::steps::{Step, last_small, last_until};
 use crate::packet::Addr;
 
 /// Less than this share of a period is nobody's fault (a twentieth).
@@ -206,9 +206,10 @@ fn waits(group: &Group, step: &Step, t: usize) -> Vec<u64> {
     received.sort_unstable();
     let ready = group.control.get(&(track.key.dst, track.key.src)).map_or(&[][..], Vec::as_slice);
     let own = span(track, step, t);
+    let ready = |until: u64| last_small(ready, until).map(|s| s.end_ns);
     let wait = |(before, m): (&Msg, &Msg)| {
         let acked = before.acked_ns.filter(|&a| a <= m.start_ns);
-        let inputs = [acked, last_until(&received, m.start_ns), last_until(ready, m.start_ns)];
+        let inputs = [acked, last_until(&received, m.start_ns), ready(m.start_ns)];
         m.start_ns.saturating_sub(inputs.into_iter().flatten().max().unwrap_or(0).max(before.over_ns))
     };
     own.iter().zip(own.iter().skip(1)).map(wait).collect()

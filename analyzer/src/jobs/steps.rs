@@ -2,6 +2,7 @@
 
 use super::cadence::{Beat, quantile};
 use super::cluster::{Group, Track};
+use super::lane::Small;
 
 /// A forward pass takes about half the time of the backward pass: its messages follow each other this much faster.
 const FORWARD_FASTER: f64 = 1.25;
@@ -29,8 +30,9 @@ pub(super) fn steps(group: &Group) -> Vec<Step> {
     let Some(reference) = group.tracks.iter().max_by_key(|t| (t.complete(), std::cmp::Reverse(t.key))) else {
         return Vec::new();
     };
-    let anchors: Vec<Beat> = reference.beats.iter().filter(|b| b.complete).copied().collect();
+    let mut anchors: Vec<Beat> = reference.beats.iter().filter(|b| b.complete).copied().collect();
     let places = places(group, reference, &anchors);
+    fill_in(&mut anchors, group, &places, reference.period_ns);
     let mut out: Vec<Step> =
         anchors.iter().map(|_| Step { beats: vec![None; group.tracks.len()], ..Step::default() }).collect();
     for (t, (track, place)) in group.tracks.iter().zip(&places).enumerate() {
@@ -50,21 +52,61 @@ pub(super) fn steps(group: &Group) -> Vec<Step> {
             && s.beats.iter().filter(|b| b.is_some()).count() * 2 >= s.beats.len()
     });
     for step in &mut out {
-        finish(step, group);
+        finish(step, group, reference.period_ns);
     }
-    settle_ends(&mut out, group, reference.period_ns);
     out
 }
 
-/// A step is over when its last message is acknowledged and the credits and notices that follow are through.
-fn settle_ends(steps: &mut [Step], group: &Group, period_ns: u64) {
-    let starts: Vec<u64> = steps.iter().map(|s| s.start_ns).collect();
-    for (i, step) in steps.iter_mut().enumerate() {
-        let next = starts.get(i + 1).copied().unwrap_or(u64::MAX);
-        let within = step.end_ns.saturating_add(period_ns / CONTROL_WITHIN).min(next);
-        let last = group.control.values().filter_map(|ends| last_until(ends, within)).max();
-        step.end_ns = step.end_ns.max(last.unwrap_or(0));
+/// Steps that the reference did not show whole, as when its traffic went another way for a while: where other lanes show them.
+fn fill_in(anchors: &mut Vec<Beat>, group: &Group, places: &[i64], period_ns: u64) {
+    let mut lengths: Vec<u64> = anchors.iter().map(|b| b.end_ns - b.start_ns).collect();
+    let length = quantile(&mut lengths, 0.5).unwrap_or(0);
+    for (track, place) in group.tracks.iter().zip(places) {
+        for beat in track.beats.iter().filter(|b| b.complete) {
+            let Some(start_ns) = u64::try_from(middle(beat) - place).ok().and_then(|m| m.checked_sub(length / 2))
+            else {
+                continue;
+            };
+            let at = anchors.partition_point(|b| b.start_ns < start_ns);
+            let near = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|i| anchors.get(i));
+            if near.map(|b| b.start_ns.abs_diff(start_ns)).min().unwrap_or(0) > period_ns * 2 / 3 {
+                anchors.insert(at, Beat { start_ns, end_ns: start_ns + length, ..*beat });
+            }
+        }
     }
+}
+
+/// A lane's part is over when its last message is acknowledged and the credits and notices that follow are through. Where the
+/// receiver returns one for each message, however late: its sender waits for it.
+fn over(group: &Group, track: &Track, beat: &Beat, period_ns: u64) -> Option<u64> {
+    let later = track.beats.get(track.beats.partition_point(|b| b.start_ns <= beat.start_ns)..).unwrap_or_default();
+    let next = later.first().map_or(beat.end_ns.saturating_add(period_ns), |b| b.start_ns).saturating_sub(1);
+    let way = |from, to| group.control.get(&(from, to)).map_or(&[][..], Vec::as_slice);
+    let (there, back) = (way(track.key.src, track.key.dst), way(track.key.dst, track.key.src));
+    let end_ns = done(track, beat)?;
+    let soon = end_ns.saturating_add(period_ns / CONTROL_WITHIN).min(next);
+    let follows = [there, back].into_iter().filter_map(|all| through(last_small(all, soon)?, next)).max();
+    let returned = back.get(back.partition_point(|s| s.end_ns < beat.end_ns));
+    let returned = returned.filter(|s| s.end_ns <= next && one_each(track, back)).and_then(|s| through(s, next));
+    [Some(end_ns), follows, returned].into_iter().flatten().max()
+}
+
+/// When a credit was acknowledged, if that was before its lane's next step.
+fn through(small: &Small, next_ns: u64) -> Option<u64> {
+    Some(small.acked_ns.filter(|&at| at >= small.end_ns && at <= next_ns).unwrap_or(small.end_ns))
+}
+
+/// As many small messages came back as messages went, but for a tenth.
+fn one_each(track: &Track, back: &[Small]) -> bool {
+    let from = track.data.first().map_or(u64::MAX, |m| m.start_ns);
+    let came = back.len() - back.partition_point(|s| s.end_ns < from);
+    came.abs_diff(track.data.len()) * 10 <= track.data.len()
+}
+
+/// The last of ascending small messages up to a moment.
+pub(super) fn last_small(sorted: &[Small], until: u64) -> Option<&Small> {
+    let after = sorted.partition_point(|s| s.end_ns <= until);
+    sorted.get(after.checked_sub(1)?)
 }
 
 /// The last of ascending moments up to one.
@@ -164,7 +206,7 @@ fn forward_tracks(group: &Group) -> Vec<bool> {
     (0..group.tracks.len()).map(|i| faster(i).unwrap_or(false)).collect()
 }
 
-fn finish(step: &mut Step, group: &Group) {
+fn finish(step: &mut Step, group: &Group, period_ns: u64) {
     let mut busy: Vec<(u64, u64)> = Vec::new();
     for (track, beat) in group.tracks.iter().zip(&step.beats) {
         if let Some(beat) = beat {
@@ -173,7 +215,8 @@ fn finish(step: &mut Step, group: &Group) {
         }
     }
     step.start_ns = step.beats.iter().flatten().map(|b| b.start_ns).min().unwrap_or(0);
-    step.end_ns = group.tracks.iter().zip(&step.beats).filter_map(|(t, b)| done(t, b.as_ref()?)).max().unwrap_or(0);
+    let ends = group.tracks.iter().zip(&step.beats).filter_map(|(t, b)| over(group, t, b.as_ref()?, period_ns));
+    step.end_ns = ends.max().unwrap_or(0);
     step.communication_ns = covered(&mut busy);
     step.silent = longest_silence(&busy);
 }

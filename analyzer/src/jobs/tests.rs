@@ -156,3 +156,54 @@ fn of_two_jobs_that_turn_out_to_be_one_the_older_name_stays() {
     assert_eq!(names, ["job-1"]);
     assert_eq!(registry.renamed.get("job-2").map(String::as_str), Some("job-1"));
 }
+
+/// Where a receiver returns a credit for each message, a step lasts until its last one is back, however late it is.
+#[test]
+fn a_step_lasts_until_the_last_credit_is_back() {
+    let late = |step: u64| if step == 7 { 30_000 * US } else { 2 * US };
+    let mut ticks = ring(12, |_, _| (0, 0));
+    let mut ends = Vec::new();
+    for (step, tick) in ticks.iter_mut().enumerate() {
+        let mut credits: Vec<Message> = Vec::new();
+        let last = tick.messages.iter().map(|m| m.end_ns).max().unwrap_or(0);
+        for m in &tick.messages {
+            let key = QpKey { src: m.key.dst, dst: m.key.src, dst_qp: 100 + m.key.dst_qp };
+            let end_ns = m.end_ns + if m.end_ns == last { late(step as u64) } else { US };
+            let acked_ns = Some(end_ns + 5 * US);
+            credits.push(Message { start_ns: end_ns, end_ns, acked_ns, bytes: 4, count: 1, ..Message::empty(key) });
+        }
+        ends.push(last + late(step as u64) + 5 * US);
+        tick.messages.extend(credits);
+        tick.messages.sort_by_key(Message::order);
+    }
+    let mut jobs = Jobs::new(JobsConfig::default(), false);
+    ticks.iter().for_each(|t| {
+        jobs.absorb(t);
+    });
+    jobs.finish();
+    assert_eq!(jobs.known()[0].steps.iter().map(|s| s.end_ns).collect::<Vec<_>>(), ends);
+}
+
+/// One of four lanes stalls within a step for longer than between steps, again and again: it is still cut where the others are.
+#[test]
+fn a_lane_that_stalls_is_cut_where_the_others_are() {
+    let ticks = ring(12, |step, rank| (0, if rank == 1 && step % 2 == 0 { 9_000 * US } else { 0 }));
+    let mut jobs = Jobs::new(JobsConfig::default(), false);
+    ticks.iter().for_each(|t| {
+        jobs.absorb(t);
+    });
+    jobs.finish();
+    let job = &jobs.known()[0];
+    assert_eq!((job.lanes.len(), job.steps.len()), (4, 12));
+    assert!(job.steps.iter().all(|s| s.whole));
+}
+
+#[test]
+fn a_step_is_known_with_the_tick_that_holds_its_end() {
+    let mut jobs = Jobs::new(JobsConfig::default(), false);
+    for (n, tick) in ring(12, |_, _| (0, 0)).iter().enumerate() {
+        jobs.absorb(tick);
+        let known = jobs.known().first().map_or(0, |j| j.steps.len());
+        assert_eq!(known, if n < 2 { 0 } else { n + 1 }, "after tick {n}");
+    }
+}

@@ -243,13 +243,17 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/api/v1/jobs",
-        about: "Training jobs recognised by the running analysis.",
+        about: "Training jobs: those of the running analysis, or where only a store is served, those with a step in the window.",
         media: "application/json",
-        params: &[Param {
-            name: "steps",
-            about: "Most steps of each job, the newest.",
-            kind: Kind::Whole { min: 0, max: 10_000, default: 10_000 },
-        }],
+        params: &[
+            FROM,
+            TO,
+            Param {
+                name: "steps",
+                about: "Most steps of each job, the newest.",
+                kind: Kind::Whole { min: 0, max: 10_000, default: 10_000 },
+            },
+        ],
     },
     Endpoint {
         path: "/api/v1/availability",

@@ -277,6 +277,7 @@ pub fn minute() -> Made {
             tick,
             links: links.clone(),
             findings: Arc::new(findings),
+            jobs: Arc::default(),
         });
     }
     Made { facts, report: report(&fabric) }

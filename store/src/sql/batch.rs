@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use analyzer::fabric::{l4, mirror_kind};
 use analyzer::packet::MirrorKey;
-use analyzer::report::Finding;
+use analyzer::report::{Finding, Job};
 use analyzer::tick::{FlowTick, LinkInfo, LinkTick, QpTick, SparseHistogram, TapTick};
 use serde::{Deserialize, Serialize};
 
 use super::rows::*;
-use crate::rows::finding_text;
+use crate::rows::{finding_text, span_of};
 use crate::{Facts, StoreError};
 
 /// Links are written again after this much packet time, so that they outlive the retention of one row.
@@ -26,6 +26,8 @@ pub struct Batch {
     pub(crate) qps: Vec<QpTickRow>,
     pub(crate) taps: Vec<TapTickRow>,
     pub(crate) findings: Vec<FindingRow>,
+    #[serde(default)]
+    pub(crate) jobs: Vec<JobRow>,
 }
 
 /// Which links were written already, so that they are not written with every tick.
@@ -82,6 +84,9 @@ impl Batch {
         self.taps.extend(tick.taps.iter().map(|tap| tap_row(place, tap)));
         for finding in facts.findings.iter() {
             self.findings.push(finding_row(place, finding)?);
+        }
+        for job in facts.jobs.iter() {
+            self.jobs.push(job_row(place, job)?);
         }
         Ok(())
     }
@@ -373,6 +378,33 @@ fn finding_row(place: Place<'_>, finding: &Finding) -> Result<FindingRow, StoreE
         threshold: Real(finding.threshold),
         explanation: finding.explanation.clone(),
         searched: finding_text(finding).to_lowercase(),
+        body,
+    })
+}
+
+fn job_row(place: Place<'_>, job: &Job) -> Result<JobRow, StoreError> {
+    let body = serde_json::to_string(job)
+        .map_err(|why| StoreError::Never(format!("job {} cannot be written as JSON: {why}", job.id)))?;
+    let mut collectives: Vec<String> = job.collectives.iter().map(|c| c.kind.clone()).collect();
+    collectives.sort_unstable();
+    collectives.dedup();
+    let (since_ns, until_ns) = span_of(job);
+    Ok(JobRow {
+        sensor: place.sensor(),
+        run: place.run(),
+        sequence: place.facts.sequence,
+        id: job.id.clone(),
+        since_ns,
+        until_ns,
+        hosts: job.hosts.clone(),
+        collectives,
+        steps: job.steps_left_out + job.steps.len() as u64,
+        step_p50_ns: job.step_ns.map(|s| s.p50),
+        step_p99_ns: job.step_ns.map(|s| s.p99),
+        efficiency: job.efficiency.map(Real),
+        lost_causes: job.lost.iter().map(|l| l.cause.clone()).collect(),
+        lost_ns: job.lost.iter().map(|l| l.lost_ns).collect(),
+        ended: job.ended,
         body,
     })
 }

@@ -32,6 +32,7 @@ pub async fn batch(connection: &Connection, rows: &Batch) -> Result<(), StoreErr
     table(connection, &rows.qps).await?;
     table(connection, &rows.taps).await?;
     table(connection, &rows.findings).await?;
+    table(connection, &rows.jobs).await?;
     table(connection, &rows.ticks).await
 }
 

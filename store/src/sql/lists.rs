@@ -1,7 +1,7 @@
-//! Flows, queue pairs and findings in pages: sums, search and order are the database's work.
+//! Flows, queue pairs, findings and jobs in pages: sums, search and order are the database's work.
 
 use analyzer::fabric::opcode;
-use analyzer::report::{Finding, Flow, Naks, Qp};
+use analyzer::report::{Finding, Flow, Job, Naks, Qp};
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use super::links::{longest_tick, within};
 use super::sums::{Histogram, histogram, sums};
 use super::text::literal;
 use crate::rows::{FINDING_SORTS, FLOW_SORTS, MAX_ROWS, QP_SORTS, search_text, sort_column};
-use crate::{Page, Query, StoreError};
+use crate::{Page, Query, StoreError, Window};
 
 /// A row that brings the number of all rows.
 trait Counted {
@@ -314,4 +314,19 @@ pub async fn findings(connection: &Connection, query: &Query) -> Result<Page<Fin
         })
     });
     Ok(Page { rows: rows.collect::<Result<_, _>>()?, total: page.total })
+}
+
+/// Jobs with a step in the window, the newest last.
+pub async fn jobs(connection: &Connection, window: Window) -> Result<Vec<Job>, StoreError> {
+    let select = format!(
+        "SELECT body FROM (SELECT * FROM jobs AS j WHERE j.since_ns < {} AND j.until_ns >= {} \
+         ORDER BY until_ns DESC, sensor DESC, run DESC, id DESC LIMIT {MAX_ROWS}) ORDER BY until_ns, sensor, run, id",
+        window.to_ns, window.from_ns
+    );
+    let bodies: Vec<String> = connection.select(&select).await?;
+    let job = |body: &String| {
+        serde_json::from_str(body)
+            .map_err(|why| StoreError::Never(format!("a job in the database is not in the form of the report: {why}")))
+    };
+    bodies.iter().map(job).collect()
 }

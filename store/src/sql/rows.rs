@@ -49,6 +49,7 @@ timed! {
     QpTickRow "qps" start_ns;
     TapTickRow "taps" start_ns;
     FindingRow "findings" since_ns;
+    JobRow "jobs" since_ns;
 }
 
 /// A tick and the health of the capture in it: written last, so that a tick that is there is there whole.
@@ -276,5 +277,31 @@ pub struct FindingRow {
     /// What a search looks at, in lower case.
     pub searched: String,
     /// The finding whole, as JSON in the form of the report.
+    pub body: String,
+}
+
+/// A job as it was at `sequence`; the newest one stays.
+#[derive(Clone, Debug, Default, Hash, Row, Serialize, Deserialize)]
+pub struct JobRow {
+    pub sensor: String,
+    pub run: String,
+    pub sequence: u64,
+    pub id: String,
+    /// Start of the first step in `body`, end of the last.
+    pub since_ns: u64,
+    pub until_ns: u64,
+    pub hosts: Vec<String>,
+    /// Kinds of its collectives, each once.
+    pub collectives: Vec<String>,
+    /// Steps in all.
+    pub steps: u64,
+    pub step_p50_ns: Option<u64>,
+    pub step_p99_ns: Option<u64>,
+    pub efficiency: Option<Real<f64>>,
+    /// Causes of lost time and what each lost, the largest first.
+    pub lost_causes: Vec<String>,
+    pub lost_ns: Vec<u64>,
+    pub ended: bool,
+    /// The job with its newest steps, as JSON in the form of the report.
     pub body: String,
 }

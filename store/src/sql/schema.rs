@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::text::identifier;
 
 /// Highest version that this program knows.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How long rows stay, in days from ingestion; 0 keeps them for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Retention {
     pub metrics_days: u32,
     /// Flows and queue pairs: one row per tick each.
     pub flows_days: u32,
-    /// Findings and links.
+    /// Findings, links and jobs.
     pub findings_days: u32,
 }
 
@@ -140,6 +140,15 @@ pub const TABLES: &[Table] = &[
         shard: "cityHash64(id)",
         kept: Kept::Findings,
     },
+    Table {
+        name: "jobs",
+        columns: include_str!("columns/jobs.sql"),
+        partition: "",
+        order: "sensor, run, id",
+        version: "sequence",
+        shard: "cityHash64(sensor, run)",
+        kept: Kept::Findings,
+    },
 ];
 
 /// A version of the schema.
@@ -159,11 +168,14 @@ impl Migration {
 }
 
 /// All, oldest first.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    note: "ticks, links, link metrics, flows, queue pairs, taps, findings, runs",
-    statements: first,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        note: "ticks, links, link metrics, flows, queue pairs, taps, findings, runs",
+        statements: first,
+    },
+    Migration { version: 2, note: "jobs", statements: second },
+];
 
 /// Where tables are made.
 pub struct Target<'a> {
@@ -288,6 +300,10 @@ fn first(target: &Target<'_>) -> Vec<String> {
         target.name("ticks"),
     );
     TABLES.iter().flat_map(|table| target.create(table)).chain(std::iter::once(runs)).collect()
+}
+
+fn second(target: &Target<'_>) -> Vec<String> {
+    TABLES.iter().filter(|table| table.name == "jobs").flat_map(|table| target.create(table)).collect()
 }
 
 /// Every statement that makes the tables in a cluster, in order: for those who apply them by hand.

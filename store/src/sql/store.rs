@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use analyzer::report::{Finding, Flow, Qp};
+use analyzer::report::{Finding, Flow, Job, Qp};
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -226,5 +226,9 @@ impl Store for ClickHouse {
 
     fn findings<'a>(&'a self, query: &'a Query) -> Answer<'a, Page<Finding>> {
         Box::pin(lists::findings(&self.connection, query))
+    }
+
+    fn jobs(&self, window: Window) -> Answer<'_, Vec<Job>> {
+        Box::pin(lists::jobs(&self.connection, window))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use analyzer::packet::{Addr, MirrorKey};
-use analyzer::report::{Evidence, Finding, Severity, Subject};
+use analyzer::report::{Evidence, Finding, Job, LostTime, Severity, Step, StepTime, Subject};
 use analyzer::sketch::bucket_of;
 use analyzer::tick::*;
 use store::{Facts, Query, Window};
@@ -47,6 +47,25 @@ pub fn facts(n: u64) -> Facts {
         tick: Arc::new(tick),
         links: Arc::new(vec![info(0, "a>b", "a", "b"), info(1, "b>a", "b", "a")]),
         findings: Arc::new(found(n, at)),
+        jobs: Arc::new(if n.is_multiple_of(2) { vec![job(n)] } else { Vec::new() }),
+    }
+}
+
+/// A job with a step in each tick up to `n`; the tick after tells nothing of it.
+pub fn job(n: u64) -> Job {
+    let step = |k: u64| {
+        let start_ns = window(k, k + 1).from_ns;
+        Step { start_ns, end_ns: start_ns + 10, communication_ns: 10 }
+    };
+    let lost = LostTime { cause: "it's \"lost\"".to_owned(), lost_ns: 5, steps: 1, ..Default::default() };
+    Job {
+        id: "job-1".to_owned(),
+        hosts: vec!["10.0.0.1".to_owned(), "10.0.0.2".to_owned()],
+        steps: (0..=n).map(step).collect(),
+        step_ns: Some(StepTime { p50: TICK_NS, p99: TICK_NS }),
+        lost: vec![lost],
+        efficiency: (n > 0).then_some(0.75),
+        ..Default::default()
     }
 }
 
