@@ -140,7 +140,11 @@ impl Fabric {
         let mut findings = self.engine.findings();
         findings.iter_mut().for_each(|f| self.jobs.rename(f));
         let job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
-        self.job_report(&job_links, &findings).into_iter().filter(|job| due.contains(&job.id)).map(newest_steps).collect()
+        self.job_report(&job_links, &findings)
+            .into_iter()
+            .filter(|job| due.contains(&job.id))
+            .map(newest_steps)
+            .collect()
     }
 
     /// Jobs with their ledgers.

@@ -271,12 +271,13 @@ fn sensor(name: &str, seed: u64, ticks: u64) -> Vec<Facts> {
 /// Of a few names; hosts as hostile as a report could have them.
 fn job(dice: &mut Dice, n: u64, at: u64) -> Job {
     let start_ns = at.saturating_sub(dice.roll(9) * TICK_NS);
+    let efficiency = 0.1 + dice.roll(8) as f64 / 10.0;
     Job {
         id: format!("job-{}", 1 + n * 6 + dice.roll(6)),
         hosts: (0..dice.roll(4)).map(|_| dice.one(&HOSTILE).to_owned()).collect(),
         steps: [start_ns, at].map(|ns| Step { start_ns: ns, end_ns: ns + 7, communication_ns: dice.count() }).to_vec(),
         steps_left_out: dice.count(),
-        efficiency: dice.maybe(0.1 + dice.roll(8) as f64 / 10.0),
+        efficiency: dice.maybe(efficiency),
         ended: dice.roll(2) == 0,
         ..Job::default()
     }
