@@ -96,9 +96,7 @@ fn mend(advice: &[Advice], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  to mend")?;
     for Advice { found, command } in advice {
         writeln!(out, "    {}", clean(found))?;
-        if let Some(command) = command {
-            writeln!(out, "      {}", clean(command))?;
-        }
+        writeln!(out, "      {}", clean(command))?;
     }
     Ok(())
 }

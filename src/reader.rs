@@ -20,8 +20,8 @@ use crate::reload::{Configured, Reload};
 
 /// Sleep of a reader that finds nothing.
 const IDLE: Duration = Duration::from_micros(200);
-/// Frames may be this late, from the port to the reader, before time passes without them.
-const LATE: Duration = Duration::from_millis(10);
+/// Frames may be this late, from the port to the reader, before time passes without them: a block waits for 4 to 8 ms.
+const LATE: Duration = Duration::from_millis(25);
 /// Shortest wall time between two looks at how far reading is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -61,6 +61,7 @@ pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMu
         pacer: Pacer::new(settings.pace),
         stop,
         newest: None,
+        asked: Instant::now(),
         looked: Instant::now(),
         recorder,
     };
@@ -154,6 +155,9 @@ struct Reader<'a> {
     stop: &'a AtomicBool,
     /// Live: packet time of the newest frame, and when it came.
     newest: Option<(u64, Instant)>,
+    /// Live: since then every source was asked once and had nothing. Frames that come while this thread waits for a processor are
+    /// still to be read: only up to here is it known that there are none.
+    asked: Instant,
     /// Live: when links were last looked at between ticks.
     looked: Instant,
     recorder: Option<Recorder>,
@@ -167,12 +171,14 @@ impl Reader<'_> {
             self.end_look();
         }
         if let (true, None, Some((at_ns, came))) = (self.live, &self.look, self.newest) {
-            let passed_ns = u64::try_from(came.elapsed().saturating_sub(LATE).as_nanos()).unwrap_or(u64::MAX);
+            let passed = self.asked.saturating_duration_since(came).saturating_sub(LATE);
+            let passed_ns = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
             let Self { worker, hand_over, .. } = self;
             worker.advance(at_ns.saturating_add(passed_ns), &mut |tick| hand_over.give(tick));
             self.look_between(Instant::now());
         }
         thread::sleep(IDLE);
+        self.asked = Instant::now();
     }
 
     /// Tells the fabric thread between ticks when links last carried packets, if it is time to.

@@ -51,11 +51,14 @@ impl Source for Several {
             let base = at as u16 * INTERFACES_EACH;
             source.step(&mut Numbered { sink, base })
         };
-        // Idle only when none of them had anything: then the caller may sleep.
+        // Idle only when none of them had anything since it was said last: then the caller may sleep.
         self.idle = if step == Step::More { 0 } else { self.idle + 1 };
         match step {
             Step::Idle if self.idle < count => Step::More,
-            other => other,
+            other => {
+                self.idle = 0;
+                other
+            }
         }
     }
 
@@ -134,7 +137,7 @@ mod tests {
         let mut seen = Seen::default();
         let steps: Vec<Step> = (0..6).map(|_| several.step(&mut seen)).collect();
         assert_eq!(seen.0, [1, 65, 1]);
-        assert_eq!(steps, [Step::More, Step::More, Step::More, Step::More, Step::Idle, Step::Idle]);
+        assert_eq!(steps, [Step::More, Step::More, Step::More, Step::More, Step::Idle, Step::More]);
         assert_eq!(several.inputs().len(), 2);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -67,10 +68,16 @@ fn an_interface_is_removed_and_restored() {
         for mode in ["xdp", "packet"] {
             cable("tx0", "rx0");
             let frames = frames_of(&fixture("c06_duplicate"));
-            let mut run = Run::start(&["-i", "rx0", "--mode", mode]);
+            let mut run = Run::start(&["-i", "rx0", "--mode", mode, "--serve=127.0.0.1:0"]);
             Sender::new("tx0").replay(&frames);
-            // At once: what lies in the ring is read although the interface is gone.
+            run.wait_for_packets(frames.len());
+            // What lies in the ring is read although the interface is gone.
+            run.signal(libc::SIGSTOP);
+            let sender = Sender::new("tx0");
+            frames.iter().take(50).for_each(|(_, frame)| sender.send(frame));
+            std::thread::sleep(Duration::from_millis(300));
             ip("link delete tx0");
+            run.signal(libc::SIGCONT);
             run.wait_for("is gone");
             cable("tx0", "rx0");
             run.wait_for("is up again");
@@ -78,7 +85,7 @@ fn an_interface_is_removed_and_restored() {
             let report = run.stop();
             ip("link delete tx0");
             let input = &report["capture"]["files"][0];
-            assert_eq!(report["capture"]["packets"], 2 * frames.len(), "{mode}: {input}");
+            assert_eq!(report["capture"]["packets"], 2 * frames.len() + 50, "{mode}: {input}");
             assert_eq!((number(input, "outages"), &input["live"]["state"]), (1, &Value::from("up")), "{mode}: {input}");
         }
     });
@@ -108,6 +115,37 @@ fn several_interfaces_are_counted_each_by_itself() {
             assert_eq!((came(0) + lost(0), came(1) + lost(1)), (12_500, 300), "{mode}: {files:?}");
             assert_eq!((number(&files[0], "cut"), number(&files[1], "cut")), (0, came(1)), "{mode}: {files:?}");
             assert_eq!(report["capture"]["packets"], came(0) + came(1), "{mode}");
+        }
+    });
+}
+
+#[test]
+fn a_flood_on_one_interface_starves_no_other() {
+    in_namespace(|| {
+        for mode in ["xdp", "packet"] {
+            cable("tx0", "rx0");
+            cable("tx1", "rx1");
+            let mut run = Run::start(&["-i", "rx0", "rx1", "--mode", mode, "--ring", "16"]);
+            let flooding = AtomicBool::new(true);
+            let sent = std::thread::scope(|scope| {
+                let flood = scope.spawn(|| {
+                    let (sender, frame) = (Sender::new("tx0"), vec![0x42; 300]);
+                    (0..).take_while(|_| flooding.load(Ordering::Relaxed)).map(|_| sender.send(&frame)).count()
+                });
+                let trickle = Sender::new("tx1");
+                for _ in 0..400 {
+                    trickle.send(&[0x17; 100]);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                flooding.store(false, Ordering::Relaxed);
+                flood.join().unwrap() as u64
+            });
+            let report = run.stop();
+            [0, 1].iter().for_each(|n| ip(&format!("link delete tx{n}")));
+            let files = report["capture"]["files"].as_array().unwrap();
+            let lost = |at: usize| LOSSES.iter().map(|kind| number(&files[at], kind)).sum::<u64>();
+            let came = |at: usize| files[at]["packets"].as_u64().unwrap();
+            assert_eq!((came(0) + lost(0), came(1), lost(1)), (sent, 400, 0), "{mode}: {files:?}");
         }
     });
 }

@@ -224,6 +224,8 @@ impl Run {
 
     /// Stops it by SIGTERM; its report.
     pub fn stop(&mut self) -> Value {
+        // On a busy machine the kernel may still have frames in hand that were sent just now.
+        std::thread::sleep(Duration::from_millis(50));
         self.signal(libc::SIGTERM);
         let status = self.wait();
         self.heard.extend(self.said.iter());

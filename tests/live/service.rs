@@ -64,6 +64,7 @@ fn nobody_with_three_capabilities_captures_and_keeps_none_in_effect() {
             assert!(permitted.iter().all(|c| mask(c) & !THREE == 0), "{permitted:?}");
             assert!(of_threads(id, "NoNewPrivs:").iter().all(|n| n == "1"));
             Sender::new("tx0").replay(&frames);
+            run.wait_for_packets(frames.len());
             // The interface comes back although nothing is in effect.
             ip("link delete tx0");
             run.wait_for("is gone");

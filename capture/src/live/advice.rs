@@ -8,8 +8,8 @@ use crate::live::machine::Machine;
 pub struct Advice {
     /// What is found, and why it matters.
     pub found: String,
-    /// Command that mends it, where there is one.
-    pub command: Option<String>,
+    /// Command that mends it, or that shows where to look.
+    pub command: String,
 }
 
 /// RoCE with a path MTU of 4096 bytes is 4,170 bytes captured, 4,232 in ERSPAN III: this much must pass behind the
@@ -39,11 +39,7 @@ impl Machine {
 }
 
 fn advise(found: impl Into<String>, command: impl Into<String>) -> Option<Advice> {
-    Some(Advice { found: found.into(), command: Some(command.into()) })
-}
-
-fn note(found: impl Into<String>) -> Option<Advice> {
-    Some(Advice { found: found.into(), command: None })
+    Some(Advice { found: found.into(), command: command.into() })
 }
 
 fn down(f: &Facts) -> Option<Advice> {
@@ -82,8 +78,8 @@ fn small_ring(f: &Facts) -> Option<Advice> {
 }
 
 fn addresses(f: &Facts) -> Option<Advice> {
-    let found =
-        "the interface has addresses: a mirror port should have none, and AF_XDP is not used on it unless asked for";
+    let found = "the interface has addresses, which a mirror port should not have: AF_XDP is not used on it unless asked for. If this \
+                 machine is reached by them, take another interface for the mirror and leave them";
     f.has_addresses.then(|| advise(found, format!("ip address flush dev {}", f.interface))).flatten()
 }
 
@@ -98,7 +94,9 @@ fn foreign(f: &Facts) -> Option<Advice> {
 }
 
 fn lossy(f: &Facts) -> Option<Advice> {
-    (f.missed > 0).then(|| note(format!("the device lost {} frames since it was set up", f.missed))).flatten()
+    let found = format!("the device lost {} frames since it was set up; its own counters say where", f.missed);
+    let command = format!("ethtool -S {} | grep -iE 'drop|miss|discard|buffer'", f.interface);
+    (f.missed > 0).then(|| advise(found, command)).flatten()
 }
 
 fn privileges(m: &Machine) -> Option<Advice> {
@@ -118,13 +116,14 @@ fn locked_memory(m: &Machine) -> Option<Advice> {
 
 fn huge_pages(m: &Machine) -> Option<Advice> {
     let (free, total) = m.huge_pages?;
-    let found =
-        format!("{free} of {total} huge pages are free: rings lie on small pages, which costs some time per frame");
+    let found = format!(
+        "{free} huge pages are free of {total} set up: rings lie on small pages, which costs some time per frame"
+    );
     (free < 32).then(|| advise(found, "sysctl vm.nr_hugepages=128")).flatten()
 }
 
 fn clock(m: &Machine) -> Option<Advice> {
-    (m.tai_ahead_s == 0)
-        .then(|| note("no time service sets the kernel's leap seconds: is the clock synchronised (chronyc tracking, timedatectl)?"))
-        .flatten()
+    let found = "no time service sets the kernel's leap seconds: the clock is probably not synchronised (chronyc tracking, or \
+                 timedatectl, tells)";
+    (m.tai_ahead_s == 0).then(|| advise(found, "timedatectl set-ntp true, or: systemctl enable --now chrony")).flatten()
 }
