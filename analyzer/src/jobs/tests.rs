@@ -187,7 +187,7 @@ fn a_step_lasts_until_the_last_credit_is_back() {
 /// One of four lanes stalls within a step for longer than between steps, again and again: it is still cut where the others are.
 #[test]
 fn a_lane_that_stalls_is_cut_where_the_others_are() {
-    let ticks = ring(12, |step, rank| (0, if rank == 1 && step % 2 == 0 { 9_000 * US } else { 0 }));
+    let ticks = ring(12, |step, rank| (0, if rank == 1 && step % 3 == 0 { 9_000 * US } else { 0 }));
     let mut jobs = Jobs::new(JobsConfig::default(), false);
     ticks.iter().for_each(|t| {
         jobs.absorb(t);
