@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use analyzer::detect::DetectConfig;
 use analyzer::dpi::Signatures;
 use analyzer::fabric::FabricConfig;
 use analyzer::policy::{Owners, Policy};
@@ -238,11 +239,23 @@ fn configured(
     }
     let sampled_one_in = args.sampling.filter(|n| *n > 1).or_else(|| sampled(&plan, sources));
     worker.sampled = sampled_one_in.is_some();
-    let owners = topology.map_or_else(Owners::default, |t| Owners::new(&t, &plan));
+    let owners = topology.as_ref().map_or_else(Owners::default, |t| Owners::new(t, &plan));
     let policy = args.policy.as_deref().map(|path| read_policy(path, owners)).transpose()?.unwrap_or_default();
-    let findings = config.findings;
+    let findings = expected_classes(config.findings, topology.as_ref());
     let fabric = FabricConfig { findings, sampled_one_in, policy: Arc::new(policy), ..FabricConfig::default() };
     Ok(Configured { plan: Arc::new(plan), worker, fabric })
+}
+
+/// The classes that the topology keeps for RoCE, where the configuration does not say.
+fn expected_classes(mut findings: DetectConfig, topology: Option<&Topology>) -> DetectConfig {
+    let Some(roce) = topology.map(|t| &t.roce) else { return findings };
+    for (name, dscp) in [("data_dscp", roce.data_dscp), ("cnp_dscp", roce.cnp_dscp)] {
+        if let Some(dscp) = dscp {
+            let kind = findings.thresholds.entry("qos_misconfigured".to_owned()).or_default();
+            kind.entry(name.to_owned()).or_insert(dscp.into());
+        }
+    }
+    findings
 }
 
 /// One frame in how many the taps copy, where the topology says that any of them samples: the most of them.

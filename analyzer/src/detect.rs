@@ -40,6 +40,7 @@ mod pfc_congestion;
 mod pfc_deadlock;
 mod pfc_storm;
 mod policy;
+mod qos_misconfigured;
 mod qp_error;
 mod reordering;
 mod rtt_inflation;
@@ -112,6 +113,7 @@ pub static KINDS: &[&Kind] = &[
     &pfc_storm::KIND,
     &pfc_deadlock::KIND,
     &packet_trim::KIND,
+    &qos_misconfigured::KIND,
     &slow_receiver::KIND,
     &link_saturated::KIND,
     &ecmp_imbalance::KIND,

@@ -289,6 +289,17 @@ pub enum Sign {
     Trimmed,
 }
 
+/// The class that a data packet asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// DSCP.
+    pub dscp: u8,
+    /// It may be marked instead of dropped: ECT(0), ECT(1) or CE.
+    pub ecn_capable: bool,
+    /// Priority of its tag, if it has one.
+    pub pcp: Option<u8>,
+}
+
 /// What one queue-pair direction did in one tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QpTick {
@@ -324,6 +335,10 @@ pub struct QpTick {
     pub ce_packets: u64,
     /// CNPs carried in this direction, to `dst_qp`.
     pub cnp_packets: u64,
+    /// Class that its data asks for, where it carried some over IP: one packet is looked at.
+    pub class: Option<Class>,
+    /// DSCP of its latest CNP.
+    pub cnp_dscp: Option<u8>,
     /// Most repeats of one PSN without acknowledged progress.
     pub repeats_of_one_psn_max: u32,
     /// Largest depth of an inversion in packets.

@@ -141,6 +141,8 @@ impl QpTick {
         if later.src_qp.is_some() {
             (self.src_qp, self.paired_by) = (later.src_qp, later.paired_by);
         }
+        self.class = later.class.or(self.class);
+        self.cnp_dscp = later.cnp_dscp.or(self.cnp_dscp);
         self.transport = later.transport;
         self.service = later.service.or(self.service);
         let mut opcodes: BTreeMap<u8, u64> = self.opcodes.iter().copied().collect();

@@ -184,6 +184,8 @@ fn qp_tick(dice: &mut Dice, key: QpKey, at: u64, links: u64) -> QpTick {
         naks: [dice.roll(2), dice.roll(2), dice.roll(2), dice.roll(2)],
         ce_packets: dice.roll(9),
         cnp_packets: dice.roll(9),
+        class: None,
+        cnp_dscp: None,
         repeats_of_one_psn_max: 0,
         inversion_depth_max: 0,
         timeout_silence_ns_max: 0,

@@ -1,5 +1,6 @@
 //! The registry keeps its promises; every kind fires on what it is for and on nothing else.
 
+mod classes;
 mod congestion;
 mod control;
 mod ledger;
@@ -171,6 +172,8 @@ pub(super) fn qp(t: &Tick, from: u8, to: u8, link: u32, roce: RoceCounters, sign
         naks: [0; 4],
         ce_packets: 0,
         cnp_packets: 0,
+        class: None,
+        cnp_dscp: None,
         repeats_of_one_psn_max: 0,
         inversion_depth_max: 0,
         timeout_silence_ns_max: 0,

@@ -72,6 +72,8 @@ fn qp(at_ns: u64, opcodes: Vec<(u8, u64)>) -> QpTick {
         naks: [1, 0, 0, 0],
         ce_packets: 1,
         cnp_packets: 0,
+        class: None,
+        cnp_dscp: None,
         repeats_of_one_psn_max: 0,
         inversion_depth_max: 0,
         timeout_silence_ns_max: 0,

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use capture::{Frame, Interface};
 use serde_json::Map;
 
-use super::file::{End, Key, Link, Mirrors, Node, NodeType, Port, Topology};
+use super::file::{End, Key, Link, Mirrors, Node, NodeType, Port, Roce, Topology};
 use super::lldp::Neighbour;
 use super::value::{Directions, Id, Mac, OneOrMany, TapFormat};
 use crate::packet::{Addr, MirrorKey, MirrorKind, Packet, Transport};
@@ -142,7 +142,23 @@ impl Learner {
         if in_links || mirrors.iter().any(|m| m.ports.iter().any(|p| p.node == unnamed)) {
             nodes.insert(UNNAMED.to_owned(), node(UNNAMED, true));
         }
-        Topology { links, mirrors, nodes: nodes.into_values().collect(), ..Topology::default() }
+        Topology { links, mirrors, nodes: nodes.into_values().collect(), roce: self.roce(), ..Topology::default() }
+    }
+
+    /// What ports announce by DCBX, where all that say something agree: the only priority with flow control, and the DSCP put into it.
+    fn roce(&self) -> Roce {
+        let said = self.stations.values().filter_map(|s| s.announced.as_ref()?.classes.as_ref());
+        let said: BTreeSet<_> = said.filter(|c| c.pfc.is_some_and(|pfc| pfc != 0)).collect();
+        let priorities: BTreeSet<u8> = said.iter().filter_map(|c| c.pfc).collect();
+        let Some(pfc) = priorities.first().filter(|pfc| priorities.len() == 1 && pfc.is_power_of_two()) else {
+            return Roce::default();
+        };
+        let priority = pfc.trailing_zeros() as u8;
+        let entries = said.iter().flat_map(|c| &c.applications);
+        let dscps: BTreeSet<u16> =
+            entries.filter(|a| a.selector == 5 && a.priority == priority).map(|a| a.id).collect();
+        let data_dscp = dscps.first().filter(|_| dscps.len() == 1).and_then(|d| u8::try_from(*d).ok());
+        Roce { pfc_priority: Some(priority), data_dscp, ..Roce::default() }
     }
 
     fn is_switch(&self, mac: MacBytes) -> bool {

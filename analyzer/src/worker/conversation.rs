@@ -27,6 +27,9 @@ impl Worker {
         }
         let trimmed = rdma.trimmed(packet, bth);
         let mut seen = rdma.take(packet.payload_len, bth, &sight, peer);
+        if bth.opcode == CNP {
+            rdma.delta.cnp_dscp = packet.ip.map(|ip| ip.dscp);
+        }
         if trimmed {
             rdma.cut(bth, sight.at_ns, seen.copy);
             seen.facts.add(Facts::TRIMMED);

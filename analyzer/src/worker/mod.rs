@@ -291,7 +291,7 @@ fn tick_of(flow: &mut Flow, rdma: Option<&mut Rdma>, src_qp: Option<u32>) -> (Fl
     let rtt = flow.take_round_trips();
     let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
     let qp = rdma.map(|rdma| {
-        let d = std::mem::take(&mut rdma.delta);
+        let (d, class) = (std::mem::take(&mut rdma.delta), rdma.class);
         QpTick {
             key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },
             src_qp,
@@ -309,6 +309,8 @@ fn tick_of(flow: &mut Flow, rdma: Option<&mut Rdma>, src_qp: Option<u32>) -> (Fl
             naks: d.naks,
             ce_packets: delta.ce_packets.into(),
             cnp_packets: d.cnp_packets,
+            class: class.filter(|_| d.counters.data_packets > 0),
+            cnp_dscp: d.cnp_dscp,
             repeats_of_one_psn_max: d.repeats_of_one_psn_max,
             inversion_depth_max: d.inversion_depth_max,
             timeout_silence_ns_max: d.timeout_silence_ns_max,

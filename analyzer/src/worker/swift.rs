@@ -9,7 +9,7 @@ use super::links::On;
 use super::peek::{Peek, ecn, ttl};
 use super::rdma::{ACK, Answer, NO_LINK, Peer, Sight, Way, answer};
 use super::slots;
-use crate::packet::{Bth, Eth, Packet};
+use crate::packet::{Bth, Eth, Packet, Transport};
 use crate::tick::LinkId;
 use crate::wire::{self, Psn};
 
@@ -122,6 +122,9 @@ impl Worker {
             return;
         };
         if let Some(rdma) = self.flows.talks.get(id) {
+            if let Transport::Rdma(bth) = &packet.transport {
+                rdma.asks(packet, bth);
+            }
             rdma.speaker = speaker;
             rdma.arm(peek, &way);
         }

@@ -133,6 +133,12 @@ impl Worker {
 
     fn count_flow(&mut self, place: u32, packet: &Packet<'_>, on: On, at_ns: u64, outcome: Outcome) -> Outcome {
         let first = self.flows.touch(place);
+        if first
+            && let Transport::Rdma(bth) = &packet.transport
+            && let Some(rdma) = self.flows.rdma(place)
+        {
+            rdma.asks(packet, bth);
+        }
         let Some(flow) = self.flows.get(place) else { return outcome };
         if first {
             flow.begins(at_ns, packet);

@@ -210,6 +210,8 @@ fn qp(index: u32, tick: u64, start_ns: u64) -> QpTick {
         naks: [u64::from(troubled), 0, 0, 0],
         ce_packets: if troubled { 60 } else { 0 },
         cnp_packets: if troubled { 7 } else { 0 },
+        class: None,
+        cnp_dscp: None,
         repeats_of_one_psn_max: u32::from(troubled),
         inversion_depth_max: 0,
         timeout_silence_ns_max: 0,

@@ -175,6 +175,8 @@ fn qp(n: u64, at: u64) -> QpTick {
         naks: [0, 0, 1, 0],
         ce_packets: 0,
         cnp_packets: 0,
+        class: None,
+        cnp_dscp: None,
         repeats_of_one_psn_max: 0,
         inversion_depth_max: 0,
         timeout_silence_ns_max: 0,

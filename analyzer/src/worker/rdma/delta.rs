@@ -16,6 +16,7 @@ pub(in crate::worker) struct RdmaDelta {
     pub counters: RoceCounters,
     pub naks: [u64; 4],
     pub cnp_packets: u64,
+    pub cnp_dscp: Option<u8>,
     pub repeats_of_one_psn_max: u32,
     pub inversion_depth_max: u32,
     pub timeout_silence_ns_max: u64,

@@ -18,7 +18,7 @@ mod space;
 use super::messages::Messages;
 use super::peek::Lasting;
 use crate::packet::{Bth, Packet};
-use crate::tick::{QpKey, Sign};
+use crate::tick::{Class, QpKey, Sign};
 use crate::wire::{Psn, transport_name};
 
 pub(super) use answers::{Answer, answer};
@@ -138,6 +138,8 @@ pub(super) struct Rdma {
     pub attempts: u32,
     /// DSCP of its first whole data packet.
     dscp: Option<u8>,
+    /// The class that its data asks for: of the latest such packet that began a tick, or opened the short way.
+    pub class: Option<Class>,
 }
 
 impl Rdma {
@@ -175,6 +177,7 @@ impl Rdma {
             open_message_bytes: 0,
             pmtu: 0,
             dscp: None,
+            class: None,
         }
     }
 
@@ -230,6 +233,14 @@ impl Rdma {
         } else {
             self.pmtu = self.pmtu.max(bytes);
         }
+    }
+
+    /// Notes the class that a packet asks for, if it carries data whole (trimming changes the class).
+    pub fn asks(&mut self, packet: &Packet<'_>, bth: &Bth) {
+        let data = matches!(op(bth.opcode).role, Role::Request | Role::Response) && packet.payload_len > 0;
+        let Some(ip) = packet.ip.filter(|_| data && self.delta.counters.trimmed == 0) else { return };
+        let pcp = packet.vlan.map(|_| packet.pcp);
+        self.class = Some(Class { dscp: ip.dscp, ecn_capable: ip.ecn != 0, pcp });
     }
 
     /// A data packet that a switch cut: the frame was shorter than its IP header says, and it travels in another class than
