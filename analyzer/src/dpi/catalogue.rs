@@ -85,7 +85,7 @@ well-known ports of other services, one side only, the handshake and first segme
 packets cut to 96 bytes; it bounds what may be missed and what may be named wrong. In the middle of a conversation, and from one
 side, some protocols cannot be told: their later messages have no marks of their own. They stay unnamed.
 
-Reading a label differently from other tools:
+Reading a label differently from other tools (docs/disagreements.md goes through labelled captures flow by flow):
 
 - What is seen is named. Inside GTP, VXLAN or a mirror's envelope the inner flow is named (`rtp`, not `gtp`). Of a proxied or
   upgraded connection that was joined after its prologue, the inside is seen (`tls`, `http`).

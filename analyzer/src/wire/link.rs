@@ -9,6 +9,8 @@ use crate::packet::{Addr, Transport};
 
 const SHORT: Refusal = Refusal::LinkHeaderTooShort;
 const CUT: Refusal = Refusal::LinkHeaderCut;
+/// Link type of Cisco's HDLC.
+const C_HDLC: u16 = 104;
 /// ERF extension headers followed one after another.
 const MAX_ERF_EXTENSIONS: usize = 8;
 
@@ -25,7 +27,16 @@ impl<'a> Walk<'a, '_> {
             LinkType::Null | LinkType::Loop => self.loopback(span),
             LinkType::Infiniband => self.infiniband(span),
             LinkType::Erf => self.erf(span),
+            LinkType::Other(C_HDLC) => self.cisco_hdlc(span),
             LinkType::Other(_) => Err(Refusal::LinkTypeUnsupported),
+        }
+    }
+
+    /// Address (unicast or multicast), control, then an Ethertype (RFC 1547 2; Cisco's form of HDLC).
+    fn cisco_hdlc(&mut self, span: Span<'a>) -> Result<(), Refusal> {
+        match span.need::<4>(SHORT, CUT)? {
+            (&[0x0f | 0x8f, 0, t0, t1], rest) => self.ethertype(be16(t0, t1), rest),
+            _ => Err(Refusal::LinkTypeUnsupported),
         }
     }
 

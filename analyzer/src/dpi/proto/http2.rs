@@ -105,9 +105,18 @@ fn fragment(body: &[u8], flags: u8) -> &[u8] {
     body.from(padding + priority)
 }
 
-/// A gRPC message fills its frame: uncompressed or compressed, its length.
+/// gRPC messages fill their frame to its end: each compressed or not, its length, so many bytes.
 fn message(body: &[u8], len: usize) -> bool {
-    body.u8(0).is_some_and(|c| c <= 1) && body.be32(1).is_some_and(|l| l as usize + 5 == len)
+    let mut at = 0;
+    while body.u8(at).is_some_and(|compressed| compressed <= 1)
+        && let Some(length) = body.be32(at + 1)
+    {
+        at = at.saturating_add(length as usize).saturating_add(5);
+        if at >= len {
+            return at == len;
+        }
+    }
+    false
 }
 
 fn is_grpc((name, value): &Header) -> bool {
@@ -214,6 +223,18 @@ mod tests {
         assert!(label.attrs.unwrap().contains(&("path", "/pkg.Svc/Call".to_owned())));
         let other = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"text/html")].concat();
         assert_eq!(named(Over::TCP, 9, 1, &other), Some("http2"));
+    }
+
+    #[test]
+    fn messages_that_fill_their_frame() {
+        let two = [0, 0, 0, 0, 2, 8, 1, 1, 0, 0, 0, 1, 9];
+        assert!(message(&two, two.len()) && !message(&two, two.len() + 1) && !message(&two[..12], 12));
+        let cut = [0, 0, 0, 1, 0, 8, 1];
+        assert!(message(&cut, 261), "the mirror cut the rest");
+        let data = frame_of(DATA, 0, 1, &two);
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &data)]).named.unwrap().name, "grpc");
+        let other = frame_of(DATA, 1, 1, b"plain text, as a page has it");
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &[other.clone(), other].concat())]).named.unwrap().name, "http2");
     }
 
     #[test]

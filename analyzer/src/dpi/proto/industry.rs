@@ -43,12 +43,14 @@ fn modbus(look: &Look<'_>) -> Answer {
             && here.be16(end + 2) == Some(0)
             && here.be16(end + 4).is_some_and(|l| (2..=254).contains(&l));
     let known = matches!(function & 0x7f, 1..=8 | 11 | 12 | 15..=17 | 20..=24 | 43);
-    if !exact || !known || !(2..=254).contains(&len) {
-        return Answer::NotForUs;
-    }
     let answered = look.there.be16(0) == here.be16(0)
         && look.there.be16(2) == Some(0)
         && look.there.u8(7).map(|f| f & 0x7f) == Some(function & 0x7f);
+    // A device says so of a function that it does not have, whatever its number.
+    let exception = answered && function & 0x80 != 0 && len == 3 && matches!(here.u8(8), Some(1..=11));
+    if !exact || !(known || exception) || !(2..=254).contains(&len) {
+        return Answer::NotForUs;
+    }
     let plain = matches!(function, 1..=6) && len == 6
         || matches!(function, 1..=4) && usize::from(here.u8(8).unwrap_or(0)) + 3 == usize::from(len);
     match () {

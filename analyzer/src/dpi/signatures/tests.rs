@@ -71,3 +71,16 @@ fn mistakes_are_named() {
     assert!(why(&one("host = \"a b\"")).contains("no name"));
     assert!(why(&"[[signature]]\nname = \"x\"\nhost = \"a.b\"\n".repeat(1025)).contains("at most 1024"));
 }
+
+#[test]
+fn the_documents_examples_name_what_they_are_for() {
+    let text = include_str!("../../../../docs/signatures.md");
+    let example = text.split("```toml\n").nth(1).unwrap().split("\n```").next().unwrap();
+    let all = Signatures::parse(example).unwrap();
+    assert_eq!(all.len(), 3);
+    assert_eq!(all.match_payload(&look(b"xxOU\x99\xf7rest")), Some("our-rpc"));
+    assert_eq!(all.match_payload(&Look::of(Over::TCP, 40_000, 7002, b"xxOU\x99\xf7rest")), None, "another port");
+    assert_eq!(all.match_payload(&look(b"LOG 17 of shard 3")), Some("our-log"));
+    assert_eq!(all.match_host("a.storage.example"), Some("our-storage"));
+    assert_eq!(all.match_host("storage.example"), None);
+}
