@@ -20,6 +20,7 @@ pub mod sketch;
 pub mod slot;
 pub mod tick;
 mod tick_merge;
+mod tick_message;
 pub mod topology;
 pub mod verdict;
 pub mod wire;

@@ -122,7 +122,7 @@ impl Worker {
     fn answer(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, seen: &Seen, at_ns: u64) {
         let op = op(bth.opcode);
         let psn = Psn::new(bth.psn);
-        if !matches!(op.role, Role::Ack | Role::ReadRequest) && !(op.role == Role::Response && op.first) {
+        if !(matches!(op.role, Role::Ack | Role::ReadRequest) || op.role == Role::Response && op.first) {
             return;
         }
         match op.role {
