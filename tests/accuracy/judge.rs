@@ -9,75 +9,77 @@ use super::truth::{Case, Truth};
 /// Injected fault, kinds of findings that name it, kinds that it brings about.
 const NAMES: &[(&str, &[&str], &[&str])] = &[
     ("incast", &["incast"], CONGESTION),
-    ("incast_drops", &["incast"], CONGESTION),
     ("checkpoint_incast", &["incast"], CONGESTION),
-    ("microburst", &["microburst"], CONGESTION),
-    ("uplink_oversubscription", &["link_saturated"], CONGESTION),
-    ("ecmp_collision", &["ecmp_imbalance"], CONGESTION),
-    ("ecn_congestion", &["ecn_congestion"], CONGESTION),
-    ("link_degraded", &["link_degraded"], CONGESTION),
-    ("rate_limit", &["link_degraded"], CONGESTION),
-    ("pfc_storm", &["pfc_storm"], PAUSES),
-    ("pfc_deadlock", &["pfc_deadlock"], PAUSES),
-    ("slow_receiver", &["slow_receiver"], PAUSES),
-    ("rnr", &["slow_receiver"], LOSS),
-    ("lossy_link", &["fabric_loss"], LOSS),
-    ("loss", &["fabric_loss"], LOSS),
-    ("corrupt", &["corruption"], LOSS),
-    ("reorder", &["reordering"], LOSS),
-    ("duplicate", &["reordering"], LOSS),
-    ("packet_trim", &["packet_trim"], LOSS),
-    ("remote_access_error", &["qp_error"], LOSS),
-    ("link_down", &["failover", "link_silent", "link_flap"], LOSS),
-    ("spine_down", &["failover", "link_silent"], LOSS),
-    ("link_failover", &["failover"], LOSS),
-    ("link_flap", &["link_flap"], LOSS),
-    ("host_link_down", &["link_silent", "link_flap"], LOSS),
-    ("peer_dead", &["link_silent", "job_hang", "qp_error"], LOSS),
-    ("delay", &["rtt_inflation", "straggler"], LOSS),
-    ("straggler_host", &["straggler"], JOBS),
-    ("compute_straggler", &["straggler"], JOBS),
-    ("host_hang", &["job_hang"], JOBS),
+    (
+        "incast_drops",
+        &["incast"],
+        &["fabric_loss", "goback_waste", "timeout_retransmit", "link_saturated", "ecn_congestion"],
+    ),
+    (
+        "uplink_oversubscription",
+        &["link_saturated"],
+        &["ecn_congestion", "pfc_congestion", "cnp_pressure", "rtt_inflation", "job_slowdown"],
+    ),
+    (
+        "ecmp_collision",
+        &["ecmp_imbalance"],
+        &["ecn_congestion", "link_saturated", "cnp_pressure", "rtt_inflation", "pfc_congestion"],
+    ),
+    (
+        "pfc_storm",
+        &["pfc_storm"],
+        &["pfc_congestion", "slow_receiver", "job_hang", "timeout_retransmit", "link_silent"],
+    ),
+    (
+        "pfc_deadlock",
+        &["pfc_deadlock"],
+        &["pfc_congestion", "pfc_storm", "job_hang", "timeout_retransmit", "link_silent"],
+    ),
+    ("slow_receiver", &["slow_receiver"], &["pfc_congestion", "straggler", "ecn_congestion"]),
+    ("rnr", &["slow_receiver"], &["timeout_retransmit"]),
+    ("lossy_link", &["fabric_loss"], REPEATS),
+    ("loss", &["fabric_loss"], REPEATS),
+    ("corrupt", &["corruption"], &["fabric_loss", "timeout_retransmit", "goback_waste"]),
+    ("reorder", &["reordering"], &["fabric_loss", "goback_waste"]),
+    ("duplicate", &["reordering", "mirror_loss", "goback_waste"], &[]),
+    ("packet_trim", &["packet_trim"], &["fabric_loss", "goback_waste", "timeout_retransmit"]),
+    ("remote_access_error", &["qp_error"], &[]),
+    ("link_down", &["failover", "link_silent"], &["timeout_retransmit", "fabric_loss", "job_slowdown", "goback_waste"]),
+    ("link_down_soft", &["link_silent", "link_flap", "failover"], &["timeout_retransmit", "fabric_loss", "job_hang"]),
+    ("spine_down", &["failover", "link_silent"], &["timeout_retransmit", "fabric_loss", "job_slowdown"]),
+    ("link_failover", &["failover"], &["link_silent", "timeout_retransmit", "fabric_loss"]),
+    ("link_flap", &["link_flap"], &["failover", "link_silent", "timeout_retransmit", "fabric_loss"]),
+    ("host_link_down", &["link_silent", "link_flap"], &["timeout_retransmit", "job_hang", "fabric_loss", "straggler"]),
+    ("peer_dead", &["link_silent", "job_hang", "qp_error"], &["timeout_retransmit"]),
+    (
+        "link_degraded",
+        &["link_degraded"],
+        &[
+            "ecn_congestion",
+            "link_saturated",
+            "straggler",
+            "job_slowdown",
+            "rtt_inflation",
+            "pfc_congestion",
+            "ecmp_imbalance",
+        ],
+    ),
+    ("rate_limit", &["link_degraded"], &["straggler", "job_slowdown", "rtt_inflation", "timeout_retransmit"]),
+    ("delay", &["straggler"], &["rtt_inflation", "job_slowdown", "timeout_retransmit"]),
+    ("straggler_host", &["straggler"], &["job_slowdown"]),
+    ("compute_straggler", &["straggler"], &["job_slowdown"]),
+    ("host_hang", &["job_hang"], &["straggler", "link_silent", "job_slowdown"]),
+    ("microburst", &["microburst"], &["incast", "ecn_congestion"]),
+    ("ecn_congestion", &["ecn_congestion"], &["link_saturated", "incast", "rtt_inflation"]),
 ];
 
-const CONGESTION: &[&str] = &[
-    "ecn_congestion",
-    "cnp_pressure",
-    "pfc_congestion",
-    "link_saturated",
-    "rtt_inflation",
-    "microburst",
-    "incast",
-    "fabric_loss",
-    "goback_waste",
-    "timeout_retransmit",
-    "straggler",
-    "job_slowdown",
-    "ecmp_imbalance",
-];
-const PAUSES: &[&str] = &[
-    "pfc_congestion",
-    "pfc_storm",
-    "slow_receiver",
-    "job_hang",
-    "timeout_retransmit",
-    "link_silent",
-    "straggler",
-    "ecn_congestion",
-];
-const LOSS: &[&str] = &[
-    "fabric_loss",
-    "goback_waste",
-    "timeout_retransmit",
-    "reordering",
-    "rtt_inflation",
-    "link_silent",
-    "job_hang",
-    "job_slowdown",
-    "straggler",
-    "failover",
-];
-const JOBS: &[&str] = &["straggler", "job_slowdown", "link_silent", "job_hang"];
+const CONGESTION: &[&str] =
+    &["ecn_congestion", "cnp_pressure", "pfc_congestion", "link_saturated", "rtt_inflation", "microburst"];
+const REPEATS: &[&str] = &["goback_waste", "timeout_retransmit"];
+/// About our own sight, or a user's own rules: true or not whatever the fabric does.
+const NO_ALARM: [&str; 3] = ["mirror_loss", "policy", "qos_misconfigured"];
+/// A finding begins within this of its fault, ns.
+pub const TICK_NS: u64 = 100_000_000;
 
 /// How much of a fault was understood.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,15 +111,27 @@ pub struct Judged {
     /// What nothing explains.
     pub invented: Vec<String>,
     pub healthy: bool,
+    /// Its mirrors show a sample: what is not in it can't be named.
+    pub sampled: bool,
     pub duration_ns: u64,
 }
 
 impl Judged {
     /// What a test may not accept.
     pub fn complaints(&self) -> Vec<String> {
-        let missed = self.faults.iter().filter(|f| f.grade < Grade::Named && f.mirrored);
+        let demanded = || self.faults.iter().filter(|f| f.mirrored && !self.sampled);
+        let missed = demanded().filter(|f| f.grade < Grade::Named);
         let missed = missed.map(|f| format!("{}: {} is {}", self.name, f.kind, f.grade.words()));
-        missed.chain(self.invented.iter().map(|i| format!("{}: invented {i}", self.name))).collect()
+        let late = demanded().filter(|f| f.grade == Grade::Named && !f.in_time());
+        let late = late.map(|f| format!("{}: {} begins {:?} ns from the fault", self.name, f.kind, f.onset_ns));
+        missed.chain(late).chain(self.invented.iter().map(|i| format!("{}: invented {i}", self.name))).collect()
+    }
+}
+
+impl Verdict {
+    /// It begins within a tick of the fault.
+    pub fn in_time(&self) -> bool {
+        self.onset_ns.is_some_and(|ns| ns.unsigned_abs() <= TICK_NS)
     }
 }
 
@@ -141,10 +155,11 @@ pub fn judge(case: &Case, report: &Value) -> Judged {
         warned: BTreeMap::new(),
         invented: Vec::new(),
         healthy: case.faults.is_empty(),
+        sampled: case.sampled,
         duration_ns: case.duration_ns,
     };
-    // Mirror loss is about our own sight, and true where a mirror loses.
-    let warnings = findings.iter().filter(|f| f["severity"] != "info" && f["kind"] != "mirror_loss");
+    let alarm = |f: &&Value| f["kind"].as_str().is_some_and(|kind| !NO_ALARM.contains(&kind));
+    let warnings = findings.iter().filter(|f| f["severity"] != "info").filter(alarm);
     for finding in warnings {
         let kind = finding["kind"].as_str().unwrap_or_default();
         let explained = case.faults.iter().any(|t| during(finding, t.start_ns.0, t.end_ns, case.slack_ns))
@@ -179,7 +194,7 @@ fn verdict(truth: &Truth, case: &Case, report: &Value, findings: &[Value]) -> Ve
             _ => continue,
         };
         let onset = onset_ns(finding["since_ns"].as_u64().unwrap_or(0), truth.start_ns);
-        let sooner = |o: &Option<i64>| o.is_none_or(|o| onset.abs() < o.abs());
+        let sooner = |o: &Option<i64>| o.is_none_or(|o| onset < o);
         if grade > best.0 || grade == best.0 && sooner(&best.1) {
             best = (grade, Some(onset));
         }

@@ -24,9 +24,17 @@ use judge::{Judged, judge};
 use truth::Case;
 
 /// Simulated scenarios judged by every test run: short ones, over all families of faults, and two without any.
-const ALWAYS: [&str; 11] = [
+const ALWAYS: [&str; 19] = [
     "healthy_two_rings",
+    "healthy_ring_pipeline",
     "healthy_doubled",
+    "healthy_mirror_loss",
+    "lossy_cut",
+    "lossy_mirror_loss",
+    "straggler",
+    "packet_trim",
+    "lossy_sampled",
+    "duplicates",
     "incast",
     "link_degraded",
     "lossy_link",

@@ -15,7 +15,9 @@ Each scenario is replayed by the program itself, and its report compared with wh
 the right kind about the right link, host or queue pair, at that time. *Elsewhere*: the right kind about another subject.
 *Consequences*: only what follows from the fault. Faults that touch no mirrored link are left out. The onset error is the
 start of the finding less the moment at which the fault began (on emulated hosts: the span in which it must have begun).
-A warning is *invented* when neither a fault nor a link that was truly congested or paused explains it at that time.
+Where several findings name a fault, the earliest counts; *within a tick*: at most 100 ms away. On emulated hosts a condition may
+begin long before the first packet that it touches. A warning is *invented* when neither a fault nor a link that was truly
+congested or paused explains it at that time.
 ";
 
 type Part<'a> = (&'a str, Vec<Judged>);
@@ -72,7 +74,7 @@ fn summary(title: &str, judged: &[Judged], out: &mut String) {
 fn by_fault(title: &str, judged: &[Judged], out: &mut String) {
     _ = writeln!(
         out,
-        "\n## Faults: {title}\n\n| fault | injected | named | elsewhere | consequences | missed | onset error, median | largest |\n|---|---|---|---|---|---|---|---|"
+        "\n## Faults: {title}\n\n| fault | injected | named | elsewhere | consequences | missed | onset error, median | largest | within a tick |\n|---|---|---|---|---|---|---|---|---|"
     );
     let mut kinds: BTreeMap<&str, Vec<&Verdict>> = BTreeMap::new();
     shown(judged).for_each(|f| kinds.entry(&f.kind).or_default().push(f));
@@ -85,8 +87,9 @@ fn by_fault(title: &str, judged: &[Judged], out: &mut String) {
         let (middle, largest) = (ms(onsets.get(onsets.len() / 2)), ms(onsets.last()));
         _ = writeln!(
             out,
-            "| {kind} | {} | {named} | {elsewhere} | {symptom} | {missed} | {middle} | {largest} |",
-            faults.len()
+            "| {kind} | {} | {named} | {elsewhere} | {symptom} | {missed} | {middle} | {largest} | {} |",
+            faults.len(),
+            faults.iter().filter(|f| f.grade == Grade::Named && f.in_time()).count()
         );
     }
 }
