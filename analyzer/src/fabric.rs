@@ -1,13 +1,15 @@
 //! The whole fabric: merges ticks, lets the detectors judge, publishes the report.
 
 mod costs;
+mod flow_table;
 mod names;
 mod publish;
 mod totals;
 mod witness;
 
+pub use flow_table::{FlowTable, FlowTotal};
 pub use names::{l4, mirror, mirror_kind, opcode, tap};
-pub use totals::{FlowTotal, LinkTotal, Totals};
+pub use totals::{LinkTotal, Totals};
 pub use witness::Witness;
 
 use std::collections::BTreeMap;

@@ -73,9 +73,10 @@ fn name_all(packets: &[Of<'_>], conversations: usize) -> Vec<Option<&'static str
         let key = key(packet);
         let reversed = FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..key };
         let mut own = seen.get(&key).copied().unwrap_or_default();
-        own.kept = own.kept.or(seen.get(&reversed).and_then(|s| s.kept));
-        let label = engine.observe(&key, packet, &mut own);
+        let mut other = seen.get(&reversed).copied().unwrap_or_default();
+        let label = engine.observe(&key, packet, &mut own, Some(&mut other));
         seen.insert(key, own);
+        seen.insert(reversed, other);
         let Some(label) = label else { continue };
         named[*of] = label.named.filter(|n| n.engine == "dpi").map(|n| n.name).or(named[*of]);
         closed[*of] = label.closed;
@@ -190,7 +191,7 @@ fn damage(packet: &analyzer::packet::Packet<'_>) {
     let mut try_one = |payload: &[u8]| {
         let cut = analyzer::packet::Packet { payload, payload_len: payload.len() as u32, ..*packet };
         key.sport = key.sport.wrapping_add(1);
-        let label = engine.observe(&key, &cut, &mut Seen::default());
+        let label = engine.observe(&key, &cut, &mut Seen::default(), None);
         let attrs = label.and_then(|l| l.attrs);
         assert!(attrs.iter().flat_map(|a| a.iter()).all(|(_, v)| v.len() <= analyzer::dpi::facts::MAX_VALUE));
     };

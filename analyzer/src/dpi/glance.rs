@@ -120,3 +120,54 @@ impl Inspector {
         if turn.over == Over::UDP { Mask::default() } else { found.dead }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dpi::Inspector;
+    use crate::dpi::Seen;
+    use crate::dpi::proto::testing::datagram;
+    use crate::tick::FlowKey;
+
+    fn flood(engine: &mut Inspector, flows: u16, payload: impl Fn(u16) -> Vec<u8>) {
+        for port in 0..flows {
+            let payload = payload(port);
+            let packet = datagram(port, 30_000, &payload);
+            let key = FlowKey::of_packet(&packet).unwrap();
+            engine.observe(&key, &packet, &mut Seen::default(), None);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_what_is_nobodys_keeps_nothing() {
+        let mut engine = Inspector::default();
+        flood(&mut engine, 20_000, |_| vec![0; 18]);
+        assert_eq!(engine.kept(), 0);
+        // Ports are part of what probes go by: each new pair of them is asked about once.
+        assert!(engine.probes <= 20_000 * 24, "{} probes", engine.probes);
+    }
+
+    #[test]
+    fn what_failed_just_so_costs_no_probe() {
+        let mut engine = Inspector::default();
+        flood(&mut engine, 1, |_| vec![0; 18]);
+        let once = engine.probes;
+        for _ in 0..1_000 {
+            flood(&mut engine, 1, |_| vec![0; 18]);
+        }
+        assert_eq!(engine.probes, once);
+    }
+
+    /// Few protocols can be meant by a first byte and a length.
+    #[test]
+    fn few_protocols_are_asked_of_any_bytes() {
+        let mut engine = Inspector::default();
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        let payloads: Vec<Vec<u8>> = (0..2_000).map(|_| (0..60).map(|_| noise()).collect()).collect();
+        flood(&mut engine, 2_000, |port| payloads[usize::from(port)].clone());
+        assert!(engine.probes <= 2_000 * 20, "{} probes", engine.probes);
+    }
+}

@@ -1,6 +1,5 @@
 //! The engine: one per worker. It looks at the first payloads of each conversation until its label closes.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::facts::{Attr, Facts};
@@ -12,6 +11,7 @@ use super::open::{MAX_LAYERS, Named, Open, wrap_up};
 use super::pool::Pool;
 use super::proto;
 use super::protocol::{Answer, Look, Name, Over, Protocol, WEAK};
+use super::seen::{Seen, shake};
 use super::signatures::Signatures;
 use super::turn::{Turn, bare, canonical, ends, last_datagram, over_of};
 use crate::packet::{Packet, Transport};
@@ -32,16 +32,6 @@ pub struct Label {
     pub attrs: Option<Arc<[Attr]>>,
     /// Nothing will be added: the engine need not be called again.
     pub closed: bool,
-}
-
-/// What a flow remembers of its inspection. More than this is kept only of conversations of which a protocol said that it may
-/// be theirs: a flood of flows that are nobody's costs no memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Where the engine keeps more, if it does; the other direction's flow may say so as well.
-    pub kept: Option<NonZeroU32>,
-    /// Payload packets that were nobody's.
-    pub looked: u8,
 }
 
 /// The engine's state.
@@ -89,7 +79,14 @@ impl Inspector {
     }
 
     /// Looks at a packet of a flow whose label is open. Says something when the label changed.
-    pub fn observe(&mut self, key: &FlowKey, packet: &Packet<'_>, seen: &mut Seen) -> Option<Label> {
+    /// `seen` is of its direction, `other` of the other one, where that is known.
+    pub fn observe(
+        &mut self,
+        key: &FlowKey,
+        packet: &Packet<'_>,
+        seen: &mut Seen,
+        other: Option<&mut Seen>,
+    ) -> Option<Label> {
         let over = over_of(packet);
         let mut seq = None;
         let mut handshake = None;
@@ -105,14 +102,24 @@ impl Inspector {
         let (key, dir) = canonical(key);
         let missing = packet.payload_len.saturating_sub(packet.payload.len() as u32);
         let turn = Turn { key, dir, over, seq, payload: packet.payload, missing };
-        let kept = seen.kept.and_then(|place| self.pool.take(place, &key));
+        let there = other.as_deref().copied().unwrap_or_default();
+        let kept = seen.kept.or(there.kept).and_then(|place| self.pool.take(place, &key));
+        if let (None, Some((seq, ack, is_answer)), true) = (&kept, handshake, turn.payload.is_empty()) {
+            // A flood of handshakes that nothing follows is not worth a place; an answer alone tells of a direction not seen.
+            if other.is_some() || !is_answer {
+                seen.shake(other, seq, ack, is_answer);
+                return None;
+            }
+        }
         let mut open = match kept {
             Some(open) => open,
             None if over != Over::TCP => return self.first_sight(turn, seen),
             None if seen.looked >= MAX_BEGUN => return Some(self.label(&key, None, Facts::default(), true)),
             None => {
                 seen.looked += 1;
-                self.begin(key)
+                let mut open = self.begin(key);
+                seen.shaken_into(&mut open, dir, &there);
+                open
             }
         };
         if let Some((seq, ack, is_answer)) = handshake {
@@ -449,17 +456,6 @@ fn mask_of(protocols: &[&Protocol], over: Over) -> Mask {
     let mut mask = Mask::default();
     protocols.iter().enumerate().filter(|(_, p)| p.over.meets(over)).for_each(|(i, _)| mask.add(i));
     mask
-}
-
-/// The handshake says where either stream begins.
-fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
-    open.initiator = Some(if is_answer { 1 - dir.min(1) } else { dir });
-    let [a, b] = &mut open.heads;
-    let (own, other) = if dir == 0 { (a, b) } else { (b, a) };
-    own.starts_at(seq.wrapping_add(1));
-    if is_answer {
-        other.starts_at(ack);
-    }
 }
 
 /// Payload packets after which a port may speak.

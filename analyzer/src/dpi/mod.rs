@@ -21,12 +21,14 @@ mod pool;
 pub mod proto;
 pub mod protocol;
 mod quic;
+mod seen;
 pub mod signatures;
 mod stream;
 pub mod tls;
 mod turn;
 
 pub use facts::Attr;
-pub use inspector::{Inspector, Label, Seen};
+pub use inspector::{Inspector, Label};
 pub use open::Named;
+pub use seen::Seen;
 pub use signatures::Signatures;

@@ -35,11 +35,12 @@ impl JobLinks {
         }
         let back: BTreeMap<QpKey, String> = ways_back(totals, &owner);
         let mut by_job: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (key, flow) in totals.flows.iter().filter(|_| !owner.is_empty()) {
+        for flow in totals.flows.iter().filter(|_| !owner.is_empty()) {
+            let key = &flow.sum.key;
             let Some(dst_qp) = key.dst_qp else { continue };
             let qp = QpKey { src: key.src, dst: key.dst, dst_qp };
             let Some(job) = owner.get(&qp).copied().or_else(|| back.get(&qp).map(String::as_str)) else { continue };
-            let ids = flow.links.iter().filter_map(|l| Some(totals.info(*l)?.id.clone()));
+            let ids = flow.links().filter_map(|l| Some(totals.info(l)?.id.clone()));
             by_job.entry(job.to_owned()).or_default().extend(ids);
         }
         for job in jobs {

@@ -1,15 +1,18 @@
 //! From totals to the report. Same totals, same bytes: every list has a total order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+
+use foldhash::fast::FixedState;
 
 use super::FabricConfig;
+use super::flow_table::FlowTotal;
 use super::names;
-use super::totals::{FlowTotal, Totals};
+use super::totals::Totals;
 use crate::packet::MirrorKey;
 use crate::policy::Judge;
 use crate::report::{Burst, Capture, File, Flow, Link, LinkRoce, MirrorHealth, Naks, Pfc, Qp, Tap};
-use crate::tick::{LinkId, LinkInfo, LinkTick, QpTick, RoceCounters, TapTick};
+use crate::tick::{FlowKey, LinkId, LinkInfo, LinkTick, QpTick, RoceCounters, TapTick};
 
 /// 8 bits a byte over a 1 ms bin.
 const BPS_OF_1MS: u64 = 8 * 1_000;
@@ -110,10 +113,10 @@ fn pfc(sum: &LinkTick, visible: bool, speed_bps: Option<u64>) -> Pfc {
     }
 }
 
-fn flows_per_link(totals: &Totals) -> BTreeMap<LinkId, u64> {
-    let mut count = BTreeMap::new();
-    for link in totals.flows.values().flat_map(|f| &f.links) {
-        *count.entry(*link).or_default() += 1;
+fn flows_per_link(totals: &Totals) -> HashMap<LinkId, u64, FixedState> {
+    let mut count: HashMap<LinkId, u64, FixedState> = HashMap::default();
+    for link in totals.flows.iter().flat_map(FlowTotal::links) {
+        *count.entry(link).or_default() += 1;
     }
     count
 }
@@ -145,14 +148,25 @@ fn link_id(totals: &Totals, link: LinkId) -> String {
     totals.info(link).map_or_else(|| format!("link:{}", link.0), |info| info.id.clone())
 }
 
+/// The first so many in order: the rest is not sorted.
+fn first_of<T, K: Ord>(mut all: Vec<T>, at_most: usize, key: impl Fn(&T) -> K) -> Vec<T> {
+    if at_most < all.len() {
+        all.select_nth_unstable_by_key(at_most, &key);
+        all.truncate(at_most);
+    }
+    all.sort_unstable_by_key(key);
+    all
+}
+
 /// The busiest flows, and how many were left out.
 pub fn flows(totals: &Totals, at_most: usize, policy: &Judge) -> (Vec<Flow>, u64) {
-    let mut all: Vec<&FlowTotal> = totals.flows.values().collect();
-    all.sort_by_key(|f| (Reverse(f.sum.bytes), f.sum.key));
+    let all: Vec<(Reverse<u64>, FlowKey, &FlowTotal)> =
+        totals.flows.iter().map(|f| (Reverse(f.sum.bytes), f.sum.key, f)).collect();
     let left_out = all.len().saturating_sub(at_most) as u64 + totals.flows_forgotten;
-    let published = all.into_iter().take(at_most).map(|f| {
+    let busiest = first_of(all, at_most, |&(bytes, key, _)| (bytes, key));
+    let published = busiest.into_iter().map(|(_, key, f)| {
         let mut published = flow(totals, f);
-        let tags = policy.tags(&f.sum.key);
+        let tags = policy.tags(&key);
         if !tags.is_empty() {
             published.attrs.insert("tags".to_owned(), tags.join(", "));
         }

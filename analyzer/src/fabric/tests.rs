@@ -54,6 +54,12 @@ fn flow(host: u8, bytes: u64, at_ns: u64, link: u32) -> FlowTick {
     }
 }
 
+/// One packet of one of many flows.
+pub(super) fn flow_of(n: u16, at_ns: u64) -> FlowTick {
+    let plain = flow(1, 60, at_ns, 0);
+    FlowTick { key: FlowKey { sport: n, dst_qp: None, ..plain.key }, ..plain }
+}
+
 fn qp(at_ns: u64, opcodes: Vec<(u8, u64)>) -> QpTick {
     QpTick {
         key: QpKey { src: Addr::v4([10, 0, 0, 1]), dst: Addr::v4([10, 0, 1, 1]), dst_qp: 7 },

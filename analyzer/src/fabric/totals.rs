@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::flow_table::FlowTable;
 use crate::sketch::Latency;
-use crate::tick::{CaptureTick, FlowKey, FlowTick, LinkId, LinkInfo, LinkTick, QpKey, QpTick, TapTick, Tick};
+use crate::tick::{CaptureTick, LinkId, LinkInfo, LinkTick, QpKey, QpTick, TapTick, Tick};
 use crate::tick_merge::TapKey;
 
-/// Links one flow is remembered on; a flow that wanders more is counted on its first ones.
-const MAX_LINKS_OF_FLOW: usize = 8;
+/// Flows that the table is asked for ahead of their turn.
+const AHEAD: usize = 16;
 
 /// Most links in the table. A link needs memory for its histogram, and its index comes from a worker.
 const MAX_LINKS: usize = 1 << 16;
@@ -21,15 +22,6 @@ pub struct LinkTotal {
     pub rtt: Latency,
 }
 
-/// One flow since the start.
-#[derive(Clone, Debug)]
-pub struct FlowTotal {
-    /// Sums.
-    pub sum: FlowTick,
-    /// Links that carried it, in order of appearance.
-    pub links: Vec<LinkId>,
-}
-
 /// Everything since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
@@ -40,12 +32,12 @@ pub struct Totals {
     /// By index, as long as `infos`.
     pub links: Vec<LinkTotal>,
     /// Flows.
-    pub flows: BTreeMap<FlowKey, FlowTotal>,
+    pub flows: FlowTable,
     /// Queue-pair directions.
     pub qps: BTreeMap<QpKey, QpTick>,
     /// Taps.
     pub taps: BTreeMap<TapKey, TapTick>,
-    /// Flows forgotten because the map was full.
+    /// Flows forgotten because the table was full.
     pub flows_forgotten: u64,
     /// Queue pairs forgotten because the map was full.
     pub qps_forgotten: u64,
@@ -68,8 +60,11 @@ impl Totals {
         for link in &tick.links {
             self.add_link(link);
         }
-        for flow in &tick.flows {
-            self.add_flow(flow);
+        for (n, flow) in tick.flows.iter().enumerate() {
+            if let Some(later) = tick.flows.get(n + AHEAD) {
+                self.flows.ask(&later.key);
+            }
+            self.flows_forgotten += u64::from(self.flows.add(flow, flow_capacity));
         }
         for qp in &tick.qps {
             self.qps.entry(qp.key).and_modify(|sum| sum.add(qp)).or_insert_with(|| qp.clone());
@@ -78,7 +73,6 @@ impl Totals {
             let key = (tap.source.clone(), tap.key);
             self.taps.entry(key).and_modify(|sum| sum.add(tap)).or_insert_with(|| tap.clone());
         }
-        self.flows_forgotten += forget_idle(&mut self.flows, flow_capacity, |f| f.sum.last_ns);
         self.qps_forgotten += forget_idle(&mut self.qps, qp_capacity, |q| q.last_ns);
     }
 
@@ -119,17 +113,6 @@ impl Totals {
         if link.packets > 0 {
             let (first, last) = self.span_ns.unwrap_or((link.first_ns, link.last_ns));
             self.span_ns = Some((first.min(link.first_ns), last.max(link.last_ns)));
-        }
-    }
-
-    fn add_flow(&mut self, flow: &FlowTick) {
-        let total = self
-            .flows
-            .entry(flow.key)
-            .and_modify(|total| total.sum.add(flow))
-            .or_insert_with(|| FlowTotal { sum: flow.clone(), links: Vec::new() });
-        if !total.links.contains(&flow.link) && total.links.len() < MAX_LINKS_OF_FLOW {
-            total.links.push(flow.link);
         }
     }
 }

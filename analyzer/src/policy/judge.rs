@@ -178,8 +178,8 @@ impl Judge {
     /// Verdicts of flows that the totals forgot.
     fn forget(&mut self, totals: &Totals) {
         if self.verdicts.len() > totals.flows.len() + totals.flows.len() / 8 + 64 {
-            self.verdicts.retain(|key, _| totals.flows.contains_key(key));
-            self.unsettled.retain(|key| totals.flows.contains_key(key));
+            self.verdicts.retain(|key, _| totals.flows.get(key).is_some());
+            self.unsettled.retain(|key| totals.flows.get(key).is_some());
         }
     }
 }

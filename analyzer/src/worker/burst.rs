@@ -187,6 +187,9 @@ impl Worker {
         let mut places = [None; BURST];
         for (place, read) in places.iter_mut().zip(reads).filter(|(_, read)| read.key.is_some()) {
             *place = self.flows.ask_flow(read.hash);
+            if let (None, Some(key)) = (&place, &read.key) {
+                self.flows.ask_reverse(key);
+            }
         }
         for look in looks.iter() {
             if let Look::Short(peek, id) = look {

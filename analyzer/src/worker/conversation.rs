@@ -74,7 +74,7 @@ impl Worker {
         }
         if flow.app.is_none() {
             flow.app = Some(if bth.opcode == CNP { "cnp" } else { "roce" });
-            flow.engine = "dpi";
+            flow.engine = super::naming::DPI;
             flow.confidence = 1.0;
         }
         let key = qp_key(&flow.key);

@@ -66,6 +66,8 @@ pub(super) struct Flow {
     pub label_closed: bool,
     /// Of its first packet in this tick; [`NO_DSCP`] without IP.
     dscp: u8,
+    /// Which engine named it, by its place among [`ENGINES`](super::naming::ENGINES).
+    pub engine: u8,
     pub seen: Seen,
     pub route: Route,
     pub confidence: f32,
@@ -79,7 +81,6 @@ pub(super) struct Flow {
     /// The other direction's place, if it is in the table; RDMA has [`peer`](super::rdma::Rdma::peer).
     pub reverse: Option<u32>,
     pub app: Option<&'static str>,
-    pub engine: &'static str,
     pub found: Option<Box<Found>>,
     rtt: Option<Box<Sketch>>,
 }
@@ -93,6 +94,7 @@ impl Flow {
             sport: key.sport,
             vlan: None,
             label_closed: key.dst_qp.is_some(),
+            engine: 0,
             seen: Seen::default(),
             dscp: NO_DSCP,
             route: Route::default(),
@@ -104,7 +106,6 @@ impl Flow {
             reverse: None,
             confidence: 0.0,
             app: None,
-            engine: "none",
             found: None,
             rtt: None,
         }
@@ -244,6 +245,13 @@ impl Flows {
         let place = self.index.guess(hash)?;
         ask(self.peek(place)?, 4);
         Some(place)
+    }
+
+    /// Asks for the slot where a new flow will look for its other direction.
+    pub fn ask_reverse(&self, key: &FlowKey) {
+        if key.dst_qp.is_none() {
+            self.index.ask(hash(&reversed(key)));
+        }
     }
 
     /// Asks for its conversation.

@@ -6,8 +6,8 @@ use super::ahead::ask;
 const EMPTY: u64 = 0;
 
 /// Hash and place of each flow; half full at most.
-#[derive(Debug)]
-pub(super) struct Index {
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
     slots: Vec<u64>,
     mask: usize,
 }

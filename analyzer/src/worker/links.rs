@@ -31,6 +31,8 @@ pub(super) struct On {
     pub second: Option<LinkId>,
     /// The sender's MAC address, by its place in the table: a port that pauses is known by the host that sent from it last.
     pub speaker: Option<u32>,
+    /// Links that found no place in the table: counted for each packet.
+    pub left_out: u8,
 }
 
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
@@ -133,7 +135,7 @@ impl Links {
         let second = self.host_link(Origin::HostReceives, packet.dst, tap);
         match first {
             None => On { first: second, ..On::default() },
-            _ => On { first, second, speaker },
+            _ => On { first, second, speaker, left_out: 0 },
         }
     }
 
@@ -204,6 +206,11 @@ impl Links {
     fn made(&mut self, origin: Origin, tap: &str) -> Option<LinkId> {
         if let Some(&link) = self.by_origin.get(&origin) {
             return Some(link);
+        }
+        if self.infos.len() >= CAPACITY {
+            // Not described in vain: each packet of a flow without a link comes here.
+            self.left_out += 1;
+            return None;
         }
         let info = describe(origin, tap, |host| self.plan.host_name(host).map(str::to_owned));
         let link = self.push(info)?;

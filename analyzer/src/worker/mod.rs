@@ -4,7 +4,7 @@ mod ahead;
 mod burst;
 mod conversation;
 mod flows;
-mod index;
+pub(crate) mod index;
 mod line;
 mod links;
 mod messages;
@@ -28,13 +28,13 @@ use capture::{Frame, Interface, InterfaceId, LinkType};
 
 use crate::control::ControlLog;
 use crate::dpi::{Inspector, Signatures};
-use crate::tick::{CaptureTick, FlowTick, LinkId, Look, Move, QpKey, QpTick, Tick};
+use crate::tick::{CaptureTick, FlowTick, LinkId, Look, Move, QpKey, QpTick, SparseHistogram, Tick};
 use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal};
 
 pub use nature::NatureWatch;
 
-use flows::{Flow, Flows};
+use flows::{Flow, FlowDelta, Flows};
 use links::Links;
 use messages::MessageLog;
 use rdma::{Connections, Rdma};
@@ -268,9 +268,11 @@ impl Worker {
             self.flush(place);
             let src_qp = self.src_qp(place);
             if let Some((flow, rdma)) = self.flows.with_talk(place) {
-                let (flow_tick, qp_tick) = tick_of(flow, rdma, src_qp);
-                flows.push(flow_tick);
-                qps.extend(qp_tick);
+                let (delta, rtt) = (flow.handed_over(), flow.take_round_trips());
+                if let Some(rdma) = rdma {
+                    qps.push(qp_tick(flow, rdma, &delta, &rtt, src_qp));
+                }
+                flows.push(flow_tick(flow, delta, rtt));
             }
         }
         (flows, qps)
@@ -285,46 +287,46 @@ impl Worker {
     }
 }
 
-/// What a flow did since the last tick, as a flow and, for RDMA, as a queue pair.
-fn tick_of(flow: &mut Flow, rdma: Option<&mut Rdma>, src_qp: Option<u32>) -> (FlowTick, Option<QpTick>) {
-    let delta = flow.handed_over();
-    let rtt = flow.take_round_trips();
+/// What a queue pair did since the last tick.
+fn qp_tick(flow: &Flow, rdma: &mut Rdma, delta: &FlowDelta, rtt: &SparseHistogram, src_qp: Option<u32>) -> QpTick {
     let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
-    let qp = rdma.map(|rdma| {
-        let (d, class) = (std::mem::take(&mut rdma.delta), rdma.class);
-        QpTick {
-            key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },
-            src_qp,
-            paired_by: rdma.paired_by,
-            transport: rdma.transport,
-            service: flow.app.filter(|&app| app != "roce" && app != "cnp"),
-            link,
-            packets: delta.packets.into(),
-            bytes: delta.bytes,
-            copies: delta.copies.into(),
-            messages: d.messages,
-            message_bytes: d.message_bytes,
-            opcodes: d.opcodes(),
-            roce: d.counters,
-            naks: d.naks,
-            ce_packets: delta.ce_packets.into(),
-            cnp_packets: d.cnp_packets,
-            class: class.filter(|_| d.counters.data_packets > 0),
-            cnp_dscp: d.cnp_dscp,
-            repeats_of_one_psn_max: d.repeats_of_one_psn_max,
-            inversion_depth_max: d.inversion_depth_max,
-            timeout_silence_ns_max: d.timeout_silence_ns_max,
-            first_ns: delta.first_ns,
-            last_ns: delta.last_ns,
-            rtt: rtt.clone(),
-            witnesses: d.witnesses,
-        }
-    });
-    let flow_tick = FlowTick {
+    let (d, class) = (std::mem::take(&mut rdma.delta), rdma.class);
+    QpTick {
+        key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },
+        src_qp,
+        paired_by: rdma.paired_by,
+        transport: rdma.transport,
+        service: flow.app.filter(|&app| app != "roce" && app != "cnp"),
+        link,
+        packets: delta.packets.into(),
+        bytes: delta.bytes,
+        copies: delta.copies.into(),
+        messages: d.messages,
+        message_bytes: d.message_bytes,
+        opcodes: d.opcodes(),
+        roce: d.counters,
+        naks: d.naks,
+        ce_packets: delta.ce_packets.into(),
+        cnp_packets: d.cnp_packets,
+        class: class.filter(|_| d.counters.data_packets > 0),
+        cnp_dscp: d.cnp_dscp,
+        repeats_of_one_psn_max: d.repeats_of_one_psn_max,
+        inversion_depth_max: d.inversion_depth_max,
+        timeout_silence_ns_max: d.timeout_silence_ns_max,
+        first_ns: delta.first_ns,
+        last_ns: delta.last_ns,
+        rtt: rtt.clone(),
+        witnesses: d.witnesses,
+    }
+}
+
+/// What a flow did since the last tick.
+fn flow_tick(flow: &Flow, delta: FlowDelta, rtt: SparseHistogram) -> FlowTick {
+    FlowTick {
         key: flow.key,
         sport: flow.sport,
         vlan: flow.vlan,
-        link,
+        link: flow.views.link().unwrap_or(LinkId(u32::MAX)),
         packets: delta.packets.into(),
         bytes: delta.bytes,
         first_ns: delta.first_ns,
@@ -335,11 +337,10 @@ fn tick_of(flow: &mut Flow, rdma: Option<&mut Rdma>, src_qp: Option<u32>) -> (Fl
         app: flow.app,
         closed: flow.label_closed || flow.watched().is_some(),
         dscp: flow.dscp(),
-        engine: flow.engine,
+        engine: flow.engine(),
         confidence: flow.confidence,
         host_name: flow.found.as_ref().and_then(|f| f.host_name.clone()),
         attrs: flow.found.as_ref().and_then(|f| f.attrs.clone()),
         rtt,
-    };
-    (flow_tick, qp)
+    }
 }

@@ -2,8 +2,25 @@
 
 use super::Worker;
 use super::flows::{Flow, Found};
-use crate::dpi::{Label, Named};
+use crate::dpi::{Label, Named, Seen};
 use crate::packet::Packet;
+
+/// Engines that name flows; a flow remembers the place of its own here.
+pub(super) const ENGINES: [&str; 4] = ["none", "dpi", "port", "dfi"];
+
+/// Payload inspection, among [`ENGINES`].
+pub(super) const DPI: u8 = 1;
+
+fn place_of(engine: &str) -> u8 {
+    ENGINES.iter().position(|e| *e == engine).unwrap_or(0) as u8
+}
+
+impl Flow {
+    /// How it was named.
+    pub fn engine(&self) -> &'static str {
+        ENGINES.get(usize::from(self.engine)).copied().unwrap_or_default()
+    }
+}
 
 impl Worker {
     /// A packet of a flow whose label is open.
@@ -13,16 +30,21 @@ impl Worker {
         }
         let Some((key, reverse, mut seen)) = self.flows.peek(place).map(|f| (f.key, f.reverse, f.seen)) else { return };
         let reverse = reverse.filter(|r| *r != place);
+        let mut there = Seen::default();
         if let Some(other) = reverse.and_then(|r| self.flows.peek(r)) {
             if other.label_closed {
                 let label = label_of(other);
                 return self.write_label(place, &label);
             }
-            seen.kept = seen.kept.or(other.seen.kept);
+            there = other.seen;
         }
-        let label = self.dpi.observe(&key, packet, &mut seen);
+        let before = there;
+        let label = self.dpi.observe(&key, packet, &mut seen, reverse.map(|_| &mut there));
         if let Some(flow) = self.flows.get(place) {
             flow.seen = seen;
+        }
+        if let Some(other) = reverse.filter(|_| there != before).and_then(|r| self.flows.get(r)) {
+            other.seen = there;
         }
         let Some(label) = label else { return };
         self.write_label(place, &label);
@@ -39,7 +61,7 @@ impl Worker {
         let Some(flow) = self.flows.get(place) else { return };
         flow.label_closed = false;
         if let Some(named) = label.named {
-            (flow.app, flow.engine, flow.confidence) = (Some(named.name), named.engine, named.confidence);
+            (flow.app, flow.engine, flow.confidence) = (Some(named.name), place_of(named.engine), named.confidence);
         }
         if label.host_name.is_some() || label.attrs.is_some() || flow.found.is_some() {
             flow.found = Some(Box::new(Found { host_name: label.host_name.clone(), attrs: label.attrs.clone() }));
@@ -50,7 +72,7 @@ impl Worker {
 
 /// What a direction was named when its label closed.
 fn label_of(flow: &Flow) -> Label {
-    let named = flow.app.map(|name| Named { name, engine: flow.engine, confidence: flow.confidence });
+    let named = flow.app.map(|name| Named { name, engine: flow.engine(), confidence: flow.confidence });
     let found = flow.found.as_deref().cloned().unwrap_or_default();
     Label { named, host_name: found.host_name, attrs: found.attrs, closed: true }
 }

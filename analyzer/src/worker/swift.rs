@@ -134,7 +134,11 @@ impl Worker {
 /// How packets of a flow come, if they all come the same way.
 fn way_of(flow: &Flow, packet: &Packet<'_>, peek: &Peek) -> Option<Way> {
     let On { first, second, .. } = flow.route.on;
-    let plain = flow.route.known && flow.label_closed && flow.app != Some("cnp") && packet.mirror.bso == 0;
+    let plain = flow.route.known
+        && flow.route.on.left_out == 0
+        && flow.label_closed
+        && flow.app != Some("cnp")
+        && packet.mirror.bso == 0;
     // Copies do not say under which tag the flow goes.
     let tag = packet.vlan.is_none_or(|id| flow.vlan == Some(id));
     if !plain || !tag || flow.views.only() != Some(first) {

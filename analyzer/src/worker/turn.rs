@@ -65,13 +65,15 @@ impl Worker {
             && flow.route.macs == macs
         {
             let on = flow.route.on;
+            self.links.left_out += u64::from(on.left_out);
             self.links.again(on.speaker, packet.src);
             return on;
         }
         let left_out = self.links.left_out;
-        let on = self.resolve(packet, interface);
-        // A packet that finds no place in the link table is counted as such, each of them.
-        let known = tap != NO_FEED && self.links.left_out == left_out;
+        let mut on = self.resolve(packet, interface);
+        // A packet that finds no place in the link table is counted as such, each of them; a full table stays so.
+        on.left_out = self.links.left_out.saturating_sub(left_out) as u8;
+        let known = tap != NO_FEED;
         if let Some(flow) = self.flows.get(place) {
             flow.route = Route { macs, tap, on, known };
         }

@@ -1,6 +1,7 @@
 //! Conversations for the tests of protocols: bytes in, label out, through the whole engine.
 
-use crate::dpi::inspector::{Inspector, Label, Seen};
+use crate::dpi::Seen;
+use crate::dpi::inspector::{Inspector, Label};
 use crate::dpi::protocol::{Name, Over};
 use crate::packet::{Addr, Ip, Mirror, Packet, Tcp, Transport};
 use crate::tick::FlowKey;
@@ -11,6 +12,33 @@ const SERVER: Addr = Addr([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2
 /// An address of the test's client or server.
 fn addr(client: bool) -> Addr {
     if client { CLIENT } else { SERVER }
+}
+
+/// A datagram from the client.
+pub fn datagram(sport: u16, dport: u16, payload: &[u8]) -> Packet<'_> {
+    packet(true, 17, Transport::Udp(sport, dport), payload)
+}
+
+fn packet(client: bool, protocol: u8, transport: Transport, payload: &[u8]) -> Packet<'_> {
+    Packet {
+        mirror: Mirror::default(),
+        src_mac: None,
+        dst_mac: None,
+        outer_vlan: None,
+        vlan: None,
+        pcp: 0,
+        ethertype: 0x0800,
+        src: addr(client),
+        dst: addr(!client),
+        ip: Some(Ip { protocol, ..Ip::default() }),
+        transport,
+        payload,
+        payload_len: payload.len() as u32,
+        network: &[],
+        shortened: false,
+        wire_len: payload.len() as u32 + 54,
+        whole: true,
+    }
 }
 
 /// Feeds one packet.
@@ -65,33 +93,14 @@ impl Talk {
             Over::SCTP => (132, Transport::Sctp(sport, dport)),
             _ => (17, Transport::Udp(sport, dport)),
         };
-        let packet = Packet {
-            mirror: Mirror::default(),
-            src_mac: None,
-            dst_mac: None,
-            outer_vlan: None,
-            vlan: None,
-            pcp: 0,
-            ethertype: 0x0800,
-            src: addr(client),
-            dst: addr(!client),
-            ip: Some(Ip { protocol, ..Ip::default() }),
-            transport,
-            payload,
-            payload_len: payload.len() as u32,
-            network: &[],
-            wire_len: payload.len() as u32 + 54,
-            shortened: false,
-            whole: true,
-        };
+        let packet = packet(client, protocol, transport, payload);
         let key = FlowKey { src: packet.src, dst: packet.dst, sport, dport, protocol, dst_qp: None };
         let [own, other] = [usize::from(!client), usize::from(client)];
-        let mut seen = self.seen[own];
-        seen.kept = seen.kept.or(self.seen[other].kept);
-        if let Some(label) = self.engine.observe(&key, &packet, &mut seen) {
+        let (mut seen, mut there) = (self.seen[own], self.seen[other]);
+        if let Some(label) = self.engine.observe(&key, &packet, &mut seen, Some(&mut there)) {
             self.label = label;
         }
-        self.seen[own] = seen;
+        (self.seen[own], self.seen[other]) = (seen, there);
     }
 }
 
