@@ -59,6 +59,9 @@ pub struct Capture {
     pub taps: Vec<Tap>,
     /// Flows that lost their place in a full table.
     pub flows_evicted: u64,
+    /// Whole RDMA frames whose ICRC was not compared, where a sample was; the others are `icrc_checked`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icrc_unchecked: Option<u64>,
     /// Queue pairs that lost their place in a full table.
     pub qps_evicted: u64,
     /// Links beyond the full table: their packets count in no link.

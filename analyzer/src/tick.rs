@@ -407,6 +407,8 @@ pub struct CaptureTick {
     pub duplicated: u64,
     /// Flows that lost their place in a full table.
     pub flows_evicted: u64,
+    /// Whole RDMA frames whose ICRC was not compared: beyond a rate a sample is.
+    pub icrc_unchecked: u64,
 }
 
 /// One stretch of packet time.

@@ -190,6 +190,7 @@ impl CaptureTick {
         self.captured_bytes += other.captured_bytes;
         self.duplicated += other.duplicated;
         self.flows_evicted += other.flows_evicted;
+        self.icrc_unchecked += other.icrc_unchecked;
         let mut refused: BTreeMap<&'static str, u64> = self.refused.iter().copied().collect();
         for &(reason, count) in &other.refused {
             *refused.entry(reason).or_default() += count;

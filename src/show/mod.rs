@@ -164,6 +164,9 @@ fn sight(capture: &Capture) -> Vec<String> {
     if refused > 0 {
         notes.push(format!("{} not understood: {}", units::counted(refused, "frame"), reasons(capture)));
     }
+    if let Some(unchecked) = capture.icrc_unchecked {
+        notes.push(format!("ICRC compared in a sample: not of {}", units::counted(unchecked, "whole frame")));
+    }
     if capture.flows_evicted > 0 {
         notes.push(format!("{} lost their place in the full table", units::counted(capture.flows_evicted, "flow")));
     }

@@ -61,6 +61,10 @@ impl Detector for Corruption {
             let link = view.tick.links.iter().find(|l| l.link == id.0);
             link.map_or((0, 0), |l| (l.roce.icrc_checked, l.roce.icrc_bad))
         };
+        let note = match view.tick.capture.icrc_unchecked {
+            0 => "whose ICRC does not match",
+            _ => "whose ICRC does not match, of a sample that was compared",
+        };
         for qp in view.tick.qps.iter().filter(|q| q.roce.icrc_bad > 0) {
             let (first, last) = moments(qp, &[Sign::IcrcBad]);
             let (all, bad) = checked(qp.link);
@@ -68,7 +72,7 @@ impl Detector for Corruption {
                 .counted(qp.roce.icrc_bad as f64, "packets", self.warn as f64)
                 .sum("icrc_bad_packets", qp.roce.icrc_bad as f64)
                 .peak("icrc_bad_share", bad as f64 / all.max(1) as f64)
-                .note("whose ICRC does not match");
+                .note(note);
             out.push(symptom.qp(qp, view.map).witnesses(qp, &[Sign::IcrcBad]));
         }
         for link in view.tick.links.iter().filter(|l| l.bso_bad > 0) {

@@ -36,6 +36,7 @@ pub fn capture(totals: &Totals, config: &FabricConfig, files: Vec<File>) -> Capt
         },
         taps: totals.taps.values().map(tap).collect(),
         flows_evicted: sum.flows_evicted + totals.flows_forgotten,
+        icrc_unchecked: Some(sum.icrc_unchecked).filter(|&n| n > 0),
         qps_evicted: totals.qps_forgotten,
         links_refused: totals.links_refused,
         ticks_widened: totals.ticks_widened,

@@ -24,7 +24,7 @@ pub fn icrc_ok(packet: &Packet<'_>) -> Option<bool> {
         return None;
     }
     let (head, covered) = match bth.carrier {
-        RdmaCarrier::RoceV2 => roce_v2(packet.network)?,
+        RdmaCarrier::RoceV2 => return icrc_ok_v2(packet.network),
         RdmaCarrier::RoceV1 => (masked_v6(packet.network, 0, BTH_LEN)?, packet.network),
         RdmaCarrier::Infiniband => (infiniband(packet.network)?, packet.network),
     };
@@ -32,6 +32,16 @@ pub fn icrc_ok(packet: &Packet<'_>) -> Option<bool> {
     // Native InfiniBand has its own local route header in the masked bytes.
     let native = bth.carrier == RdmaCarrier::Infiniband;
     let mut crc = if native { Hasher::new() } else { Hasher::new_with_initial(ONES_CRC) };
+    crc.update(head.bytes.get(..head.len)?);
+    crc.update(body);
+    Some(crc.finalize() == u32::from_le_bytes(*expected))
+}
+
+/// The same of a whole RoCEv2 packet, from its IP header on.
+pub(crate) fn icrc_ok_v2(network: &[u8]) -> Option<bool> {
+    let (head, covered) = roce_v2(network)?;
+    let (body, expected) = covered.get(head.len..)?.split_last_chunk::<4>()?;
+    let mut crc = Hasher::new_with_initial(ONES_CRC);
     crc.update(head.bytes.get(..head.len)?);
     crc.update(body);
     Some(crc.finalize() == u32::from_le_bytes(*expected))

@@ -31,6 +31,7 @@ pub(crate) use span::Span;
 use walk::Walk;
 
 pub use icrc::icrc_ok;
+pub(crate) use icrc::icrc_ok_v2;
 pub(crate) use opcode::extensions_len;
 pub use opcode::{
     Operation, RdmaTransport, ends_message, is_ack, is_atomic_request, is_cnp, is_read_request, is_read_response,

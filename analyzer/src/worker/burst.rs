@@ -8,6 +8,7 @@ use super::ahead::ask_bytes;
 use super::flows::hash;
 use super::peek::{Peek, peek};
 use super::rdma::{PLAIN_LINES, TURN_LINES};
+use super::turn::tap_and_way;
 use crate::packet::Packet;
 use crate::tick::{FlowKey, Tick};
 use crate::wire::{Refusal, Span, TapFormat};
@@ -80,6 +81,7 @@ impl Worker {
                 self.pass_time(frame.at_ns, ready);
                 self.count(frame);
                 self.take(look, frame, &mut reads);
+                self.icrc.done();
             }
         }
     }
@@ -89,9 +91,14 @@ impl Worker {
     fn take<'a>(&mut self, look: &Look, frame: &Frame<'a>, reads: &mut Reads<'a>) {
         match look {
             Look::Short(peek, id) => {
-                let tap = self.taps.plain(frame.interface.0);
-                if self.swift(peek, *id, frame, super::turn::tap_and_way(tap, None)) {
-                    self.taps.came(tap, peek.cut);
+                let interface = frame.interface.0;
+                let (tap, envelope) = match &peek.envelope {
+                    None => (self.taps.plain(interface), None),
+                    Some(envelope) => (self.taps.enveloped(interface, envelope.mirror), Some(envelope)),
+                };
+                if self.swift(peek, *id, frame, tap_and_way(tap, envelope.map(|e| e.egress))) {
+                    let truncated = peek.cut || envelope.is_some_and(|e| e.truncated);
+                    self.taps.came(tap, envelope.map(|e| e.sequence), truncated, frame.at_ns);
                 } else {
                     let (at, _) = self.read_next(frame, reads);
                     self.long(at, frame, Some(peek), reads);

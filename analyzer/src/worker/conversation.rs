@@ -14,8 +14,8 @@ const LATER_ATTEMPTS: u32 = 64;
 
 impl Worker {
     pub(super) fn rdma(&mut self, place: u32, packet: &Packet<'_>, bth: &Bth, sight: Sight) -> Outcome {
-        let icrc = if self.config.check_icrc { wire::icrc_ok(packet) } else { None };
         let Some(id) = self.begin(place, bth) else { return Outcome::default() };
+        let icrc = self.compare_icrc(id, packet, bth);
         let talks = &mut self.flows.talks;
         let peer = talks.peek(id).and_then(|r| r.peer_id).and_then(|peer| talks.peek(peer));
         let peer = peer.map_or_else(Peer::default, Rdma::as_peer);
@@ -53,6 +53,12 @@ impl Worker {
             facts: seen.facts,
             ..Outcome::default()
         }
+    }
+
+    fn compare_icrc(&mut self, id: u32, packet: &Packet<'_>, bth: &Bth) -> Option<bool> {
+        let rdma = self.flows.talks.get(id).filter(|_| packet.whole && self.config.check_icrc)?;
+        let compare = self.icrc.make(rdma.hash, bth.psn, &mut rdma.icrc_suspect);
+        compare.then(|| wire::icrc_ok(packet)).flatten()
     }
 
     /// Of a sample of packets nothing follows from their numbers: what lies between two of them was not copied.

@@ -1,6 +1,6 @@
 //! A first look at a frame: RoCEv2 over Ethernet with at most two tags and IPv4 without options, the shape of nearly every
 //! frame that matters for speed. Reads the few words that tell the flow and what changes from one of its packets to the next.
-//! Anything else is left to the decoder, which also gives the same for these: a test compares the two.
+//! The same inside ERSPAN type III without a sub-header. Anything else is left to the decoder, which also gives the same for these: a test compares the two.
 
 use super::flows::fold;
 
@@ -32,6 +32,10 @@ pub(super) struct Peek {
     pub body_len: u32,
     /// Where in the frame they begin.
     pub body_at: usize,
+    /// Where in the frame the IP header begins, and how long IP says the packet is.
+    pub network_at: usize,
+    pub network_len: u32,
+    pub envelope: Option<Envelope>,
     pub psn: u32,
     pub ip_id: u16,
     pub opcode: u8,
@@ -79,9 +83,71 @@ fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     bytes.get(at..).and_then(|b| b.first_chunk::<8>()).map_or(0, |b| u64::from_be_bytes(*b))
 }
 
+/// A mirror's envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Envelope {
+    /// Outer source address and session: the mirror, with the interface.
+    pub mirror: (u32, u16),
+    /// A copy of what leaves the mirrored port.
+    pub egress: bool,
+    /// The switch cut the frame.
+    pub truncated: bool,
+    /// GRE sequence number.
+    pub sequence: u32,
+}
+
+/// Outer Ethernet, IPv4, GRE with a sequence number, ERSPAN type III.
+const ENVELOPE_LEN: usize = ETHERNET_LEN + 20 + 8 + 12;
+
 /// Looks at a frame; `wire_len` is its length before the capture cut it.
 #[inline(always)]
 pub(super) fn peek(rdma_ports: &[u16], bytes: &[u8], wire_len: u32) -> Option<Peek> {
+    match (bytes.get(12), bytes.get(ETHERNET_LEN + 9)) {
+        (Some(8), Some(47)) => enveloped(rdma_ports, bytes, wire_len),
+        _ => plain(rdma_ports, bytes, wire_len),
+    }
+}
+
+#[inline(always)]
+fn enveloped(rdma_ports: &[u16], bytes: &[u8], wire_len: u32) -> Option<Peek> {
+    let h = bytes.first_chunk::<ENVELOPE_LEN>()?;
+    let (ip, gre, flags) = (word(h, 14), word(h, 34), word(h, 42));
+    // Untagged IPv4 without options, no fragment; GRE with a sequence number and nothing else; version 2, BSO 0.
+    let known = (h[12], h[13]) == (8, 0) && ip >> 56 == 0x45 && ip & 0x3fff == 0 && gre >> 32 == 0x1000_22eb;
+    let last = u16::from_be_bytes([h[52], h[53]]);
+    // Neither a sub-header nor an IP packet without Ethernet.
+    if !known || flags >> 60 != 2 || flags >> 43 & 3 != 0 || last & 1 != 0 || last >> 10 & 0x1f == 2 {
+        return None;
+    }
+    let captured = bytes.len() as u32;
+    let total = (ip >> 32) as u16 as u32;
+    let end = ETHERNET_LEN as u32 + total;
+    let inner_len = end.checked_sub(ENVELOPE_LEN as u32)?;
+    if end > wire_len.max(captured) {
+        return None;
+    }
+    let inner = bytes.get(ENVELOPE_LEN..bytes.len().min(end as usize))?;
+    let mut seen = plain(rdma_ports, inner, inner_len)?;
+    // One tag at most: in place of a second one stands what the envelope says of the frame's VLAN and class.
+    if ttl(&seen.lasting) == 0 || seen.lasting[2] >> 32 != 0 {
+        return None;
+    }
+    let session = (flags >> 32) as u16 & 0x03ff;
+    seen.lasting[2] |= (flags >> 32 & 0x0fff_e000) << 32;
+    seen.body_at += ENVELOPE_LEN;
+    seen.network_at += ENVELOPE_LEN;
+    seen.cut = captured < wire_len;
+    seen.envelope = Some(Envelope {
+        mirror: (u32::from_be_bytes([h[26], h[27], h[28], h[29]]), session),
+        egress: last >> 3 & 1 == 1,
+        truncated: flags >> 42 & 1 == 1,
+        sequence: gre as u32,
+    });
+    Some(seen)
+}
+
+#[inline(always)]
+fn plain(rdma_ports: &[u16], bytes: &[u8], wire_len: u32) -> Option<Peek> {
     let ethernet = bytes.first_chunk::<ETHERNET_LEN>()?;
     let (mut ethertype, mut at, mut tags) = (u16::from_be_bytes([ethernet[12], ethernet[13]]), ETHERNET_LEN, 0u64);
     for _ in 0..MAX_TAGS {
@@ -127,6 +193,9 @@ pub(super) fn peek(rdma_ports: &[u16], bytes: &[u8], wire_len: u32) -> Option<Pe
         wire_len: frame_len,
         body_len,
         body_at: at + NETWORK_LEN,
+        network_at: at,
+        network_len: total,
+        envelope: None,
         psn: w4 as u32 & 0x00ff_ffff,
         ip_id: (w0 >> 16) as u16,
         opcode: (w3 >> 24) as u8,

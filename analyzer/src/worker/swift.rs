@@ -21,7 +21,12 @@ impl Worker {
         let at_ns = frame.at_ns;
         let hot = &rdma.hot;
         let alike = hot.armed && hot.tap == tap && at_ns >= hot.last_ns && rdma.lasting == peek.lasting;
-        if !alike || peek.whole && self.config.check_icrc {
+        if !alike {
+            return false;
+        }
+        let compare =
+            peek.whole && self.config.check_icrc && self.icrc.make(peek.hash, peek.psn, &mut rdma.icrc_suspect);
+        if compare && !sound(peek, frame) {
             return false;
         }
         let Some(payload_len) = peek.body_len.checked_sub(wire::extensions_len(peek.opcode)) else { return false };
@@ -29,6 +34,10 @@ impl Worker {
             return false;
         }
         let Some(rdma) = self.flows.talks.get(id) else { return true };
+        if compare {
+            rdma.sound();
+            rdma.beside.icrc_checked += 1;
+        }
         let hot = &mut rdma.hot;
         let first = hot.packets == 0;
         hot.last_ns = at_ns;
@@ -152,6 +161,12 @@ fn way_of(flow: &Flow, packet: &Packet<'_>, peek: &Peek) -> Option<Way> {
         last_ns: flow.last_ns,
         dscp: (peek.lasting[3] >> 50) as u8 & 0x3f,
     })
+}
+
+/// Its ICRC is right.
+fn sound(peek: &Peek, frame: &Frame<'_>) -> bool {
+    let network = frame.bytes.get(peek.network_at..peek.network_at + peek.network_len as usize);
+    network.and_then(wire::icrc_ok_v2).is_some_and(|ok| ok)
 }
 
 /// What the conversation needs of the base transport header, and the extension headers of writes and acknowledgements.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use crate::packet::{Addr, Mirror, MirrorKey};
+use crate::packet::{Addr, Mirror, MirrorKey, MirrorKind};
 use crate::tick::TapTick;
 
 /// A sequence counter and how often it was continuous.
@@ -68,6 +68,9 @@ pub(super) struct Taps {
     tunnel_places: HashMap<(u16, Option<Addr>), usize, FixedState>,
     /// The feed without envelope of each interface, once it is known.
     plain: Vec<u32>,
+    /// The mirror of the last frame in an envelope, and the place of its feed.
+    enveloped: Option<(u16, (u32, u16))>,
+    enveloped_at: u32,
     /// The feed of the last frame: most often the next one's too.
     last: u32,
 }
@@ -82,18 +85,7 @@ impl Taps {
     #[inline]
     pub fn frame(&mut self, interface: u16, mirror: &Mirror, truncated: bool, at_ns: u64) -> u32 {
         let place = self.place(interface, &mirror.key);
-        let lost = mirror.sequence.map_or(0, |sequence| self.sequence(place, sequence));
-        let Some(feed) = self.feeds.get_mut(place as usize) else { return NO_FEED };
-        let delta = &mut feed.delta;
-        delta.frames += 1;
-        delta.truncated += u64::from(truncated);
-        if lost > 0 {
-            delta.lose(lost.unsigned_abs().into(), at_ns);
-        } else if lost < 0 {
-            // It was counted as lost when the sequence jumped over it; if that was in an earlier tick, it stays counted.
-            delta.lost = delta.lost.saturating_sub(1);
-        }
-        place
+        self.came(place, mirror.sequence, truncated, at_ns)
     }
 
     /// A frame came through a tap without an envelope; as [`Taps::frame`].
@@ -115,13 +107,44 @@ impl Taps {
         place
     }
 
-    /// Counts a frame of a feed whose place is known.
+    /// A frame in an envelope of ERSPAN type III.
     #[inline(always)]
-    pub fn came(&mut self, place: u32, truncated: bool) {
-        if let Some(feed) = self.feeds.get_mut(place as usize) {
-            feed.delta.frames += 1;
-            feed.delta.truncated += u64::from(truncated);
+    pub fn enveloped(&mut self, interface: u16, mirror: (u32, u16)) -> u32 {
+        if self.enveloped == Some((interface, mirror)) {
+            self.enveloped_at
+        } else {
+            self.enveloped_anew(interface, mirror)
         }
+    }
+
+    #[cold]
+    fn enveloped_anew(&mut self, interface: u16, mirror: (u32, u16)) -> u32 {
+        let key = MirrorKey {
+            kind: MirrorKind::Erspan3,
+            session: Some(mirror.1.into()),
+            source: Some(Addr::v4(mirror.0.to_be_bytes())),
+            ..MirrorKey::default()
+        };
+        self.enveloped_at = self.look_up(interface, &key);
+        self.enveloped = Some((interface, mirror));
+        self.enveloped_at
+    }
+
+    /// Counts a frame of a feed whose place is known; gives that place.
+    #[inline(always)]
+    pub fn came(&mut self, place: u32, sequence: Option<u32>, truncated: bool, at_ns: u64) -> u32 {
+        let lost = sequence.map_or(0, |sequence| self.sequence(place, sequence));
+        let Some(feed) = self.feeds.get_mut(place as usize) else { return NO_FEED };
+        let delta = &mut feed.delta;
+        delta.frames += 1;
+        delta.truncated += u64::from(truncated);
+        if lost > 0 {
+            delta.lose(lost.unsigned_abs().into(), at_ns);
+        } else if lost < 0 {
+            // It was counted as lost when the sequence jumped over it; if that was in an earlier tick, it stays counted.
+            delta.lost = delta.lost.saturating_sub(1);
+        }
+        place
     }
 
     #[inline]

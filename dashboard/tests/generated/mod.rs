@@ -253,6 +253,7 @@ fn tick(tick: u64) -> Tick {
             refused: vec![("ipv4_header_short", 2), ("roce_bth_short", u64::from(tick.is_multiple_of(3)))],
             duplicated: 11,
             flows_evicted: 0,
+            icrc_unchecked: 0,
         },
         new_links: if tick == 0 { links() } else { Vec::new() },
         links: (0..16).filter_map(|index| link_tick(index, tick, start_ns)).collect(),

@@ -15,6 +15,7 @@ mod role;
 mod services;
 mod space;
 
+use super::icrc::SUSPECT;
 use super::messages::Messages;
 use super::peek::Lasting;
 use crate::packet::{Bth, Packet};
@@ -104,6 +105,8 @@ pub(super) struct Rdma {
     /// The sender's MAC address, see [`On`](super::links::On).
     pub speaker: Option<u32>,
     pub beside: Beside,
+    /// So many more of its frames have their ICRC compared in any case.
+    pub icrc_suspect: u32,
     /// Opcode of the middle packets of its newest message.
     middle: u8,
     pub key: QpKey,
@@ -152,6 +155,7 @@ impl Rdma {
             hash,
             speaker: None,
             beside: Beside::default(),
+            icrc_suspect: 0,
             middle: 0x07,
             key,
             transport: transport_name(opcode),
@@ -267,6 +271,7 @@ impl Rdma {
     /// A packet whose ICRC is wrong: counted by what it claims to be, and not believed.
     pub fn damaged(&mut self, bth: &Bth, at_ns: u64) -> Facts {
         self.delta.opcode(bth.opcode);
+        self.icrc_suspect = SUSPECT;
         self.delta.sign(at_ns, bth.psn, Sign::IcrcBad);
         self.delta.counters.book(Facts::ICRC_BAD, 0);
         Facts::ICRC_BAD
