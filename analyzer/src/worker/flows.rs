@@ -112,9 +112,9 @@ impl Flow {
     }
 
     /// Its first packet in this tick.
-    pub fn begins(&mut self, at_ns: u64, packet: &Packet<'_>) {
+    pub fn begins(&mut self, at_ns: u64, dscp: Option<u8>) {
         self.delta.first_ns = at_ns;
-        self.dscp = packet.ip.map_or(NO_DSCP, |ip| ip.dscp);
+        self.dscp = dscp.unwrap_or(NO_DSCP);
     }
 
     /// DSCP of its first packet in this tick.

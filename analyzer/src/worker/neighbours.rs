@@ -25,7 +25,7 @@ impl Worker {
             flow.views.saw(link, at_ns, true, 0);
         }
         if first {
-            flow.begins(at_ns, packet);
+            flow.begins(at_ns, packet.ip.map(|ip| ip.dscp));
         }
         flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
         flow.last_ns = flow.last_ns.max(at_ns);

@@ -66,6 +66,12 @@ pub(super) fn ecn(lasting: &Lasting) -> u8 {
     (lasting[3] >> 48) as u8 & 3
 }
 
+/// DSCP among the words that last.
+#[inline(always)]
+pub(super) fn dscp(lasting: &Lasting) -> u8 {
+    (lasting[3] >> 50) as u8 & 0x3f
+}
+
 /// Time to live among the words that last.
 #[inline(always)]
 pub(super) fn ttl(lasting: &Lasting) -> u8 {

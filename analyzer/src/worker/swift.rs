@@ -6,7 +6,7 @@ use capture::Frame;
 use super::Worker;
 use super::flows::Flow;
 use super::links::On;
-use super::peek::{Peek, ecn, ttl};
+use super::peek::{Peek, dscp, ecn, ttl};
 use super::rdma::{ACK, Answer, NO_LINK, Peer, Sight, Way, answer};
 use super::slots;
 use crate::packet::{Bth, Eth, Packet, Transport};
@@ -50,8 +50,11 @@ impl Worker {
         for link in links {
             self.links.carry(link.into(), at_ns, peek.wire_len, ecn, source);
         }
-        if first {
-            self.touch(place, at_ns);
+        if first
+            && self.flows.touch(place)
+            && let Some(flow) = self.flows.get(place)
+        {
+            flow.begins(at_ns, Some(dscp(&peek.lasting)));
         }
         true
     }
@@ -159,7 +162,7 @@ fn way_of(flow: &Flow, packet: &Packet<'_>, peek: &Peek) -> Option<Way> {
         links: [number(first)?, number(second)?],
         source: slots::hash(packet.src),
         last_ns: flow.last_ns,
-        dscp: (peek.lasting[3] >> 50) as u8 & 0x3f,
+        dscp: dscp(&peek.lasting),
     })
 }
 

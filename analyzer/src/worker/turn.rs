@@ -143,7 +143,7 @@ impl Worker {
         }
         let Some(flow) = self.flows.get(place) else { return outcome };
         if first {
-            flow.begins(at_ns, packet);
+            flow.begins(at_ns, packet.ip.map(|ip| ip.dscp));
         }
         flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
         flow.last_ns = flow.last_ns.max(at_ns);
