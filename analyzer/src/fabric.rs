@@ -1,5 +1,6 @@
 //! The whole fabric: merges ticks, lets the detectors judge, publishes the report.
 
+mod behaviour;
 mod costs;
 mod flow_table;
 mod names;
@@ -167,7 +168,10 @@ impl Fabric {
 
     /// The report so far.
     pub fn report(&self, files: Vec<File>) -> Report {
-        let (mut flows, flows_left_out) = publish::flows(&self.totals, self.config.max_flows_in_report, &self.policy);
+        let ranks = self.jobs.known().iter().flat_map(|job| job.hosts.iter().copied()).collect();
+        let behaviours = behaviour::Behaviours::of(&self.totals, ranks);
+        let (mut flows, flows_left_out) =
+            publish::flows(&self.totals, &behaviours, self.config.max_flows_in_report, &self.policy);
         let (mut qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
         self.jobs.label(&mut flows, &mut qps);
         let known = self.jobs.known();

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
+use super::behaviour::Rhythm;
 use crate::tick::{FlowKey, FlowTick, LinkId};
 use crate::worker::index::Index;
 
@@ -20,16 +21,19 @@ const FIRST: usize = 512;
 pub struct FlowTotal {
     /// Sums.
     pub sum: FlowTick,
+    /// How it went.
+    pub rhythm: Rhythm,
     more_links: Vec<LinkId>,
     first_link: LinkId,
 }
 
 impl FlowTotal {
     fn new(sum: FlowTick) -> Self {
-        Self { first_link: sum.link, sum, more_links: Vec::new() }
+        Self { rhythm: Rhythm::begin(&sum), first_link: sum.link, sum, more_links: Vec::new() }
     }
 
     fn add(&mut self, flow: &FlowTick) {
+        self.rhythm.add(flow, self.sum.last_ns);
         self.sum.add(flow);
         let known = flow.link == self.first_link || self.more_links.contains(&flow.link);
         if !known && self.more_links.len() < MAX_MORE_LINKS {

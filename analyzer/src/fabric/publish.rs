@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::FixedState;
 
 use super::FabricConfig;
+use super::behaviour::Behaviours;
 use super::flow_table::FlowTotal;
 use super::names;
 use super::totals::Totals;
@@ -160,13 +161,13 @@ fn first_of<T, K: Ord>(mut all: Vec<T>, at_most: usize, key: impl Fn(&T) -> K) -
 }
 
 /// The busiest flows, and how many were left out.
-pub fn flows(totals: &Totals, at_most: usize, policy: &Judge) -> (Vec<Flow>, u64) {
+pub fn flows(totals: &Totals, behaviours: &Behaviours<'_>, at_most: usize, policy: &Judge) -> (Vec<Flow>, u64) {
     let all: Vec<(Reverse<u64>, FlowKey, &FlowTotal)> =
         totals.flows.iter().map(|f| (Reverse(f.sum.bytes), f.sum.key, f)).collect();
     let left_out = all.len().saturating_sub(at_most) as u64 + totals.flows_forgotten;
     let busiest = first_of(all, at_most, |&(bytes, key, _)| (bytes, key));
     let published = busiest.into_iter().map(|(_, key, f)| {
-        let mut published = flow(totals, f);
+        let mut published = flow(totals, behaviours, f);
         let tags = policy.tags(&key);
         if !tags.is_empty() {
             published.attrs.insert("tags".to_owned(), tags.join(", "));
@@ -176,7 +177,7 @@ pub fn flows(totals: &Totals, at_most: usize, policy: &Judge) -> (Vec<Flow>, u64
     (published.collect(), left_out)
 }
 
-fn flow(totals: &Totals, total: &FlowTotal) -> Flow {
+fn flow(totals: &Totals, behaviours: &Behaviours<'_>, total: &FlowTotal) -> Flow {
     let sum = &total.sum;
     Flow {
         src: sum.key.src.to_string(),
@@ -196,7 +197,7 @@ fn flow(totals: &Totals, total: &FlowTotal) -> Flow {
         app: sum.app.map(str::to_owned),
         engine: sum.engine.to_owned(),
         confidence: sum.confidence,
-        behaviour: None,
+        behaviour: Some(behaviours.told(&sum.key, total).to_owned()),
         host_name: sum.host_name.clone(),
         attrs: sum.attrs.iter().flat_map(|a| a.iter()).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         job: None,
