@@ -253,7 +253,7 @@ fn cadence_of(component: &Component) -> Option<usize> {
         let longest = component.lanes.iter().map(|l| l.data.len()).max().unwrap_or(0);
         // Into how many pieces a round is cut is told by the order of messages, which a loaded host blurs: very clear silences
         // overrule it.
-        let told = |p: usize| p % least == 0 && p <= 2 * least;
+        let told = |p: usize| p.is_multiple_of(least) && p <= 2 * least;
         scored.retain(|&(p, s)| told(p) || s >= VERY_CLEAR.ln() && p * STEPS_OF_SEVERAL <= longest);
     }
     let chosen = choose(&scored);
