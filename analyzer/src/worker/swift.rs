@@ -6,7 +6,7 @@ use capture::Frame;
 use super::Worker;
 use super::flows::Flow;
 use super::links::On;
-use super::peek::{Peek, dscp, ecn, ttl};
+use super::peek::{Peek, dscp, ecn, same, ttl};
 use super::rdma::{ACK, Answer, NO_LINK, Peer, Sight, Way, answer};
 use super::slots;
 use crate::packet::{Bth, Eth, Packet, Transport};
@@ -20,7 +20,7 @@ impl Worker {
         let Some(rdma) = self.flows.talks.get(id) else { return false };
         let at_ns = frame.at_ns;
         let hot = &rdma.hot;
-        let alike = hot.armed && hot.tap == tap && at_ns >= hot.last_ns && rdma.lasting == peek.lasting;
+        let alike = hot.armed && hot.tap == tap && at_ns >= hot.last_ns && same(&rdma.lasting, &peek.lasting);
         if !alike {
             return false;
         }
