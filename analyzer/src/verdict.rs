@@ -59,8 +59,11 @@ const SIDES: &[(&str, Side)] = &[
     ("job_hang", Side::Job),
     ("job_slowdown", Side::Job),
     ("qp_error", Side::Host),
-    ("policy", Side::Host),
+    (POLICY, Side::Host),
 ];
+
+/// The kind of users' own rules.
+const POLICY: &str = "policy";
 
 /// Whose trouble a kind is; the network's where it is not known.
 pub fn side(kind: &str) -> Side {
@@ -88,10 +91,11 @@ pub fn by_weight(finding: &Finding, findings: &[Finding]) -> impl Ord + use<> {
     (finding.cause.is_some(), gravity, finding.until_ns.is_some(), finding.since_ns, finding.id.clone())
 }
 
-/// The heaviest warning or worse that is about the fabric and not about our own sight.
+/// The heaviest warning or worse that is about the fabric and not about our own sight. A broken rule of the user's stands behind all
+/// that is broken.
 pub fn heaviest(findings: &[Finding]) -> Option<&Finding> {
     let of_fabric = |f: &&Finding| f.severity > Severity::Info && side(&f.kind) != Side::Sight;
-    findings.iter().filter(of_fabric).min_by_key(|finding| by_weight(finding, findings))
+    findings.iter().filter(of_fabric).min_by_key(|finding| (finding.kind == POLICY, by_weight(finding, findings)))
 }
 
 /// Is it the network? `active`: some link carried a packet.
@@ -150,6 +154,16 @@ mod tests {
         assert_eq!(blame(&findings[1..2], true), Blame::Host);
         assert_eq!(blame(&findings[3..], true), Blame::None);
         assert_eq!(blame(&[], false), Blame::Unknown);
+    }
+
+    #[test]
+    fn a_rule_of_the_user_hides_no_fault() {
+        let findings = [
+            finding("rule", "policy", Severity::Critical, None),
+            finding("marks", "ecn_congestion", Severity::Warning, None),
+        ];
+        assert_eq!(heaviest(&findings).map(|f| f.id.as_str()), Some("marks"));
+        assert_eq!(heaviest(&findings[..1]).map(|f| f.id.as_str()), Some("rule"));
     }
 
     #[test]
