@@ -9,7 +9,7 @@ use super::links::On;
 use super::peek::{Peek, dscp, ecn, same, ttl};
 use super::rdma::{ACK, Answer, NO_LINK, Peer, Sight, Way, answer};
 use super::slots;
-use crate::packet::{Bth, Eth, Packet, Transport};
+use crate::packet::{Bth, Eth, Packet};
 use crate::tick::LinkId;
 use crate::wire::{self, Psn};
 
@@ -55,6 +55,9 @@ impl Worker {
             && let Some(flow) = self.flows.get(place)
         {
             flow.begins(at_ns, Some(dscp(&peek.lasting)));
+            if let Some(rdma) = self.flows.talks.get(id) {
+                rdma.asks_as_before(peek, payload_len);
+            }
         }
         true
     }
@@ -134,9 +137,6 @@ impl Worker {
             return;
         };
         if let Some(rdma) = self.flows.talks.get(id) {
-            if let Transport::Rdma(bth) = &packet.transport {
-                rdma.asks(packet, bth);
-            }
             rdma.speaker = speaker;
             rdma.arm(peek, &way);
         }
@@ -163,6 +163,7 @@ fn way_of(flow: &Flow, packet: &Packet<'_>, peek: &Peek) -> Option<Way> {
         source: slots::hash(packet.src),
         last_ns: flow.last_ns,
         dscp: dscp(&peek.lasting),
+        pcp: packet.vlan.map(|_| packet.pcp),
     })
 }
 

@@ -5,6 +5,7 @@
 use super::recent::Sight;
 use super::{Op, Rdma, Role, op};
 use crate::packet::Bth;
+use crate::tick::Class;
 use crate::wire::Psn;
 use crate::worker::peek::{Peek, ecn, same_but_ecn};
 
@@ -85,6 +86,8 @@ pub(in crate::worker) struct Way {
     pub source: u8,
     pub last_ns: u64,
     pub dscp: u8,
+    /// Priority of its tag.
+    pub pcp: Option<u8>,
 }
 
 /// Opcode of a message's middle packets, by that of any of its packets.
@@ -120,7 +123,8 @@ impl Rdma {
         if ecn(&self.lasting) == 3 || self.dscp.is_some_and(|dscp| dscp != way.dscp) {
             return;
         }
-        let Way { tap, links, source, last_ns, .. } = *way;
+        let Way { tap, links, source, last_ns, dscp, pcp } = *way;
+        self.plain_class = Class { dscp, ecn_capable: ecn(&self.lasting) != 0, pcp };
         self.hot = Hot { armed: true, tap, links, source, last_ns, ..Hot::COLD };
         self.expect(peek.opcode);
     }
@@ -214,6 +218,13 @@ impl Rdma {
         self.delta.counters.book(seen.facts, payload_len);
         self.beside.data_packets += 1;
         self.beside.useful_bytes += u64::from(payload_len);
+    }
+
+    /// As [`Rdma::asks`], of packets like the one that armed it.
+    pub fn asks_as_before(&mut self, peek: &Peek, payload_len: u32) {
+        if peek.opcode != super::ACK && payload_len > 0 && self.delta.counters.trimmed == 0 {
+            self.class = Some(self.plain_class);
+        }
     }
 
     /// Whether an acknowledgement is plain: positive, new, no copy.

@@ -105,6 +105,8 @@ pub(super) struct Rdma {
     /// The sender's MAC address, see [`On`](super::links::On).
     pub speaker: Option<u32>,
     pub beside: Beside,
+    /// What plain packets ask for.
+    plain_class: Class,
     /// So many more of its frames have their ICRC compared in any case.
     pub icrc_suspect: u32,
     /// Opcode of the middle packets of its newest message.
@@ -155,6 +157,7 @@ impl Rdma {
             hash,
             speaker: None,
             beside: Beside::default(),
+            plain_class: Class { dscp: 0, ecn_capable: false, pcp: None },
             icrc_suspect: 0,
             middle: 0x07,
             key,
