@@ -77,7 +77,9 @@ impl LinkTick {
             self.silent_ns_max = other.silent_ns_max;
             self.silent_until_ns = other.silent_until_ns;
         }
-        if other.max_bytes_100us > self.max_bytes_100us {
+        // Of equal peaks the earliest, whichever comes to be added first.
+        let earlier = other.max_bytes_100us == self.max_bytes_100us && other.max_100us_at_ns < self.max_100us_at_ns;
+        if other.max_bytes_100us > self.max_bytes_100us || earlier {
             self.max_bytes_100us = other.max_bytes_100us;
             self.max_100us_at_ns = other.max_100us_at_ns;
         }
