@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::frame::{Direction, Frame, InterfaceId};
 use crate::live::receiver::{Lost, Receiver};
-use crate::live::socket_filter::SocketFilter;
+use crate::live::socket_filter::{SocketFilter, Tried};
 use crate::live::sys::{self, Memory};
 
 // linux/if_packet.h
@@ -60,8 +60,7 @@ pub(crate) struct Packet {
     left: u32,
     next: usize,
     snaplen: usize,
-    /// The filter in the kernel, or why there is none, where one was asked for.
-    filter: Option<Result<SocketFilter, String>>,
+    filter: Tried,
     dropped: u64,
     /// Frames that had a tag beside them.
     tagged: u64,
@@ -91,7 +90,7 @@ impl Packet {
         if snaplen > 0 {
             sys::take_bytes(&socket, snaplen)?;
         }
-        let filter = filter.map(|expression| SocketFilter::on(expression, socket.as_raw_fd()));
+        let filter = Tried(filter.map(|expression| SocketFilter::on(expression, socket.as_raw_fd())));
         join_promiscuous(&socket, index)?;
         sys::bind(&socket, &address(index))?;
         if let Some(group) = group {
@@ -197,12 +196,11 @@ impl Receiver for Packet {
     }
 
     fn left_out(&self) -> u64 {
-        self.filter.as_ref().and_then(|f| f.as_ref().ok()).map_or(0, SocketFilter::left_out)
+        self.filter.left_out()
     }
 
     fn misses_kernel_drops(&self) -> Option<u64> {
-        let filter = self.filter.as_ref().and_then(|f| f.as_ref().ok());
-        Some(filter.map_or(self.tagged, SocketFilter::tagged))
+        Some(self.filter.tagged(self.tagged))
     }
 
     fn lost(&mut self) -> io::Result<Lost> {
@@ -214,8 +212,7 @@ impl Receiver for Packet {
 
     fn notes(&self) -> Vec<String> {
         let memory = format!("{} MiB for frames", self.blocks * BLOCK / (1024 * 1024));
-        let filter = self.filter.as_ref().map(SocketFilter::note);
-        [memory, "the kernel's time stamps".to_owned()].into_iter().chain(filter).collect()
+        [memory, "the kernel's time stamps".to_owned()].into_iter().chain(self.filter.note()).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use pcap::{Active, Capture, Direction as PcapDirection, Precision};
 
 use crate::frame::{Direction, Frame, InterfaceId, LinkType};
 use crate::live::receiver::{Lost, Receiver};
-use crate::live::socket_filter::SocketFilter;
+use crate::live::socket_filter::{SocketFilter, Tried};
 
 /// Frames of one batch.
 const BATCH: usize = 256;
@@ -21,7 +21,7 @@ const TIMEOUT_MS: i32 = 4;
 pub(crate) struct Pcap {
     capture: Capture<Active>,
     link_type: LinkType,
-    filter: Option<Result<SocketFilter, String>>,
+    filter: Tried,
     bytes: Vec<u8>,
     found: Vec<Found>,
     /// Frames whose tag libpcap put back.
@@ -51,10 +51,10 @@ impl Pcap {
         // Not every device can tell; then what this host sends is captured too.
         let _ = capture.direction(PcapDirection::In);
         let link_type = LinkType::from_number(u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX));
-        let filter = filter.map(|expression| match link_type {
+        let filter = Tried(filter.map(|expression| match link_type {
             LinkType::Ethernet => SocketFilter::on(expression, capture.as_raw_fd()),
             other => Err(format!("link type {}", other.name())),
-        });
+        }));
         Ok(Self { capture, link_type, filter, bytes: Vec::new(), found: Vec::with_capacity(BATCH), tagged: 0 })
     }
 
@@ -104,16 +104,15 @@ impl Receiver for Pcap {
     }
 
     fn left_out(&self) -> u64 {
-        self.filter.as_ref().and_then(|f| f.as_ref().ok()).map_or(0, SocketFilter::left_out)
+        self.filter.left_out()
     }
 
     fn notes(&self) -> Vec<String> {
-        self.filter.as_ref().map(SocketFilter::note).into_iter().collect()
+        self.filter.note().into_iter().collect()
     }
 
     fn misses_kernel_drops(&self) -> Option<u64> {
-        let filter = self.filter.as_ref().and_then(|f| f.as_ref().ok());
-        Some(filter.map_or(self.tagged, SocketFilter::tagged))
+        Some(self.filter.tagged(self.tagged))
     }
 
     fn lost(&mut self) -> io::Result<Lost> {

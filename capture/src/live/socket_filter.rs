@@ -17,6 +17,33 @@ use crate::frame::LinkType;
 use crate::live::bpf::{self, Counts, ins};
 use crate::live::sys::{self, Memory};
 
+/// What became of the user's filter, where there is one: on the socket, or why it is not.
+pub(crate) struct Tried(pub Option<Result<SocketFilter, String>>);
+
+impl Tried {
+    fn there(&self) -> Option<&SocketFilter> {
+        self.0.as_ref().and_then(|tried| tried.as_ref().ok())
+    }
+
+    /// Frames that it left out so far.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.there().map_or(0, SocketFilter::left_out)
+    }
+
+    /// Frames with a tag beside them so far: those that came, where it is not there to see the others.
+    pub(crate) fn tagged(&self, came: u64) -> u64 {
+        self.there().map_or(came, |filter| filter.count(TAGGED))
+    }
+
+    /// Where the expression is judged, for people.
+    pub(crate) fn note(&self) -> Option<String> {
+        Some(match self.0.as_ref()? {
+            Ok(_) => "the filter runs in the kernel; what it leaves out is counted".to_owned(),
+            Err(why) => format!("the filter runs in this process, not in the kernel: {why}"),
+        })
+    }
+}
+
 /// A filter on its way to one socket, or on it.
 pub(crate) struct SocketFilter {
     program: OwnedFd,
@@ -41,24 +68,11 @@ impl SocketFilter {
         Ok(filter)
     }
 
-    /// Where an expression is judged, for people.
-    pub(crate) fn note(tried: &Result<Self, String>) -> String {
-        match tried {
-            Ok(_) => "the filter runs in the kernel; what it leaves out is counted".to_owned(),
-            Err(why) => format!("the filter runs in this process, not in the kernel: {why}"),
-        }
-    }
-
     /// Frames left out so far.
-    pub(crate) fn left_out(&self) -> u64 {
+    fn left_out(&self) -> u64 {
         // Those that passed are read first: a frame that comes in between is no negative number.
         let passed = self.count(PASSED);
         self.count(SEEN).saturating_sub(passed)
-    }
-
-    /// Frames with a tag beside them so far.
-    pub(crate) fn tagged(&self) -> u64 {
-        self.count(TAGGED)
     }
 
     fn count(&self, at: i16) -> u64 {
