@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::LinkRow;
 
-use super::findings::{every_finding, of_window};
+use super::findings::{by_name, every_finding, link_of, of_window};
 use super::json::with_texts;
 use super::params::Params;
 use super::{ApiError, Context, within};
@@ -33,10 +33,10 @@ pub(super) async fn of_period(State(context): State<Context>, params: Params) ->
     let looked = within(context.store.looked(window)).await?;
     let looked: Vec<Stretch> = looked.into_iter().map(|run| (run.from_ns, run.to_ns)).collect();
     let (findings, held) = every_finding(&context, &of_window(window)).await?;
-    let (seen, about) = (seen(&links), About::of(&findings));
+    let records = records(&links, &looked, &findings);
     let mut rows = match params.one_of("of") {
-        "nodes" => of_nodes(&seen, &looked, &about),
-        _ => of_links(&seen, &looked, &about),
+        "nodes" => of_nodes(&records, &findings),
+        _ => of_links(&records),
     };
     let parts = Some(params.whole("parts")).filter(|&parts| parts > 0).unwrap_or(rows.len() as u64);
     let cluster = cluster(rows.iter().map(|row| &row.availability), parts);
@@ -55,9 +55,15 @@ pub(super) async fn of_period(State(context): State<Context>, params: Params) ->
     })))
 }
 
-/// Links that carried a packet: what was never seen may not have been mirrored at all.
-fn seen(links: &[LinkRow]) -> Vec<&Link> {
-    links.iter().map(|row| &row.link).filter(|link| link.packets > 0).collect()
+/// Of links that carried a packet: what was never seen may not have been mirrored at all.
+fn records<'a>(links: &'a [LinkRow], looked: &[Stretch], findings: &[Finding]) -> Vec<(&'a Link, Record)> {
+    let about = by_name(findings.iter(), link_of);
+    let seen = links.iter().map(|row| &row.link).filter(|link| link.packets > 0);
+    let record = |link: &'a Link| {
+        let about = about.get(link.id.as_str()).into_iter().flatten().copied();
+        (link, Record::of(&since(looked, link.first_ns), about))
+    };
+    seen.map(record).collect()
 }
 
 /// Observation begins with the first packet.
@@ -65,55 +71,30 @@ fn since(looked: &[Stretch], first_ns: u64) -> Vec<Stretch> {
     looked.iter().filter(|(_, to)| *to > first_ns).map(|&(from, to)| (from.max(first_ns), to)).collect()
 }
 
-/// What happened to a link, by link id; to a node, by its name.
-struct About<'a> {
-    links: BTreeMap<&'a str, Vec<&'a Finding>>,
-    hosts: BTreeMap<&'a str, Vec<&'a Finding>>,
-}
-
-impl<'a> About<'a> {
-    fn of(findings: &'a [Finding]) -> Self {
-        let (mut links, mut hosts) = (BTreeMap::new(), BTreeMap::new());
-        // A sick queue pair is neither a sick link nor a sick host.
-        for finding in findings.iter().filter(|finding| finding.subject.qp.is_none()) {
-            let subject = &finding.subject;
-            let places = [(&mut links, &subject.link), (&mut hosts, &subject.host)];
-            for (place, name) in places {
-                if let Some(name) = name {
-                    place.entry(name.as_str()).or_insert_with(Vec::new).push(finding);
-                }
-            }
-        }
-        Self { links, hosts }
-    }
-
-    fn record(&self, link: &Link, looked: &[Stretch]) -> Record {
-        Record::of(&since(looked, link.first_ns), self.links.get(link.id.as_str()).into_iter().flatten().copied())
-    }
-}
-
-fn of_links(links: &[&Link], looked: &[Stretch], about: &About<'_>) -> Vec<Row> {
-    let row = |link: &&Link| Row {
+fn of_links(records: &[(&Link, Record)]) -> Vec<Row> {
+    let row = |(link, record): &(&Link, Record)| Row {
         id: link.id.clone(),
         name: link.name.clone(),
         first_ns: link.first_ns,
-        availability: about.record(link, looked).sum(),
+        availability: record.sum(),
     };
-    links.iter().map(row).collect()
+    records.iter().map(row).collect()
 }
 
-fn of_nodes(links: &[&Link], looked: &[Stretch], about: &About<'_>) -> Vec<Row> {
-    let mut nodes: BTreeMap<&str, (u64, Vec<Record>)> = BTreeMap::new();
-    for link in links {
+fn of_nodes(records: &[(&Link, Record)], findings: &[Finding]) -> Vec<Row> {
+    let itself = findings.iter().filter(|finding| finding.subject.qp.is_none());
+    let itself = by_name(itself, |subject| subject.host.as_ref());
+    let mut nodes: BTreeMap<&str, (u64, Vec<&Record>)> = BTreeMap::new();
+    for (link, record) in records {
         for node in [&link.from, &link.to] {
             let (first_ns, records) = nodes.entry(node).or_insert((link.first_ns, Vec::new()));
             *first_ns = link.first_ns.min(*first_ns);
-            records.push(about.record(link, looked));
+            records.push(record);
         }
     }
-    let row = |(node, (first_ns, records)): (&str, (u64, Vec<Record>))| {
-        let mut record = Record::together(records.iter());
-        record.add(about.hosts.get(node).into_iter().flatten().copied());
+    let row = |(node, (first_ns, records)): (&str, (u64, Vec<&Record>))| {
+        let mut record = Record::together(records.into_iter());
+        record.add(itself.get(node).into_iter().flatten().copied());
         Row { id: node.to_owned(), name: node.to_owned(), first_ns, availability: record.sum() }
     };
     nodes.into_iter().map(row).collect()

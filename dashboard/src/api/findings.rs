@@ -1,6 +1,8 @@
 //! Findings: the list, and one with what it follows from and what follows from it.
 
-use analyzer::report::{Finding, Severity};
+use std::collections::BTreeMap;
+
+use analyzer::report::{Finding, Severity, Subject};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
@@ -93,6 +95,25 @@ fn causes<'a>(finding: &'a Finding, rows: &'a [Finding]) -> Vec<&'a Finding> {
         at = cause;
     }
     chain
+}
+
+/// Findings by what they are about, where that has the name asked for.
+pub(super) fn by_name<'a>(
+    findings: impl Iterator<Item = &'a Finding>,
+    name: fn(&Subject) -> Option<&String>,
+) -> BTreeMap<&'a str, Vec<&'a Finding>> {
+    let mut about: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        if let Some(name) = name(&finding.subject) {
+            about.entry(name).or_default().push(finding);
+        }
+    }
+    about
+}
+
+/// Of a link itself: a sick queue pair is no sick link.
+pub(super) fn link_of(subject: &Subject) -> Option<&String> {
+    subject.link.as_ref().filter(|_| subject.qp.is_none())
 }
 
 /// All findings that match, up to the bound, and how many the store holds.

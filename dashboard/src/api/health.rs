@@ -8,6 +8,7 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::findings::{by_name, link_of};
 use super::json::with_texts;
 use super::params::Params;
 use super::{ApiError, Context};
@@ -105,25 +106,15 @@ pub(super) fn hosts(report: &Report) -> Vec<Row> {
             jobs_of.entry(host).or_default().insert(job.id.clone());
         }
     }
-    let mut against: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in roots(report) {
-        if let Some(host) = &finding.subject.host {
-            jobs_of.entry(host).or_default();
-            against.entry(host).or_default().push(finding);
-        }
-    }
+    let against = by_name(roots(report).into_iter(), |subject| subject.host.as_ref());
+    against.keys().for_each(|host| _ = jobs_of.entry(host).or_default());
     let none = Vec::new();
     jobs_of.into_iter().map(|(host, jobs)| row(host.to_owned(), against.get(host).unwrap_or(&none), jobs)).collect()
 }
 
 /// Every link of the report.
 pub(super) fn links(report: &Report) -> Vec<Row> {
-    let mut against: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in roots(report).into_iter().filter(|f| f.subject.qp.is_none()) {
-        if let Some(link) = &finding.subject.link {
-            against.entry(link).or_default().push(finding);
-        }
-    }
+    let against = by_name(roots(report).into_iter(), link_of);
     let none = Vec::new();
     let one = |link: &analyzer::report::Link| {
         row(link.id.clone(), against.get(link.id.as_str()).unwrap_or(&none), link.jobs.iter().cloned().collect())
