@@ -62,7 +62,6 @@ pub struct Fabric {
     engine: Engine,
     jobs: Jobs,
     policy: Judge,
-    job_links: costs::JobLinks,
     /// Per job, the end of its newest step when it was last given to be kept, and when that was.
     kept_jobs: BTreeMap<String, (u64, u64)>,
 }
@@ -76,8 +75,7 @@ impl Fabric {
         let engine = Engine::new(&config.findings);
         let jobs = Jobs::new(JobsConfig::default(), config.sampled_one_in.is_some_and(|n| n > 1));
         let policy = Judge::new(config.policy.clone());
-        let (totals, job_links) = (Totals::default(), costs::JobLinks::default());
-        Self { config, totals, engine, jobs, policy, job_links, kept_jobs: BTreeMap::new() }
+        Self { config, totals: Totals::default(), engine, jobs, policy, kept_jobs: BTreeMap::new() }
     }
 
     /// Merges one tick and lets the detectors judge it: the findings that it opened, changed or closed.
@@ -115,8 +113,7 @@ impl Fabric {
     fn charge(&mut self, changed: &mut [Finding]) {
         changed.iter_mut().for_each(|f| self.jobs.rename(f));
         if !changed.is_empty() && !self.jobs.known().is_empty() {
-            self.job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
-            self.job_links.charge(changed, self.jobs.known());
+            self.job_links().charge(changed, self.jobs.known());
         }
     }
 
@@ -140,14 +137,22 @@ impl Fabric {
                 _ => (job.id.clone(), (last(job), now_ns)),
             })
             .collect();
-        let mut findings = self.engine.findings();
-        findings.iter_mut().for_each(|f| self.jobs.rename(f));
-        let job_links = costs::JobLinks::of(&self.totals, self.jobs.known());
-        self.job_report(&job_links, &findings)
+        self.job_report(&self.job_links(), &self.findings())
             .into_iter()
             .filter(|job| due.contains(&job.id))
             .map(newest_steps)
             .collect()
+    }
+
+    fn job_links(&self) -> costs::JobLinks {
+        costs::JobLinks::of(&self.totals, self.jobs.known())
+    }
+
+    /// All findings, with the names that jobs have now.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.engine.findings();
+        findings.iter_mut().for_each(|f| self.jobs.rename(f));
+        findings
     }
 
     /// Jobs with their ledgers.
@@ -174,11 +179,9 @@ impl Fabric {
             publish::flows(&self.totals, &behaviours, self.config.max_flows_in_report, &self.policy);
         let (mut qps, qps_left_out) = publish::qps(&self.totals, self.config.max_qps_in_report);
         self.jobs.label(&mut flows, &mut qps);
-        let known = self.jobs.known();
-        let job_links = costs::JobLinks::of(&self.totals, known);
-        let (mut findings, mut links) = (self.engine.findings(), publish::links(&self.totals));
-        findings.iter_mut().for_each(|f| self.jobs.rename(f));
-        job_links.charge(&mut findings, known);
+        let job_links = self.job_links();
+        let (mut findings, mut links) = (self.findings(), publish::links(&self.totals));
+        job_links.charge(&mut findings, self.jobs.known());
         costs::dearest_first(&mut findings);
         let jobs = self.job_report(&job_links, &findings);
         links.iter_mut().for_each(|link| link.jobs = job_links.on(&link.id));

@@ -16,5 +16,6 @@ pub(crate) use file::id_text;
 pub use file::{End, Key, Link, Mirrors, Node, NodeType, Port, Roce, Topology, TopologyError};
 pub use learn::{Learner, UNNAMED};
 pub use lldp::Neighbour;
+pub(crate) use plan::addr;
 pub use plan::{MirroredPort, Plan};
 pub use value::{Directions, Id, Mac, OneOrMany, TapFormat};

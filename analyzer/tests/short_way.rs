@@ -12,9 +12,9 @@ use std::sync::Arc;
 use analyzer::tick::Tick;
 use analyzer::topology::Plan;
 use analyzer::worker::{TapNature, Worker, WorkerConfig};
-use capture::{Direction, Frame, Interface, InterfaceId, LinkType};
+use capture::{Direction, Frame, InterfaceId, LinkType};
 use fixtures::ring::{Config, Envelope};
-use support::{Pcap, shared};
+use support::{Pcap, interface, shared};
 
 /// A frame of one's own.
 #[derive(Clone)]
@@ -26,17 +26,7 @@ struct Own {
 
 fn worker(config: WorkerConfig, link_type: LinkType) -> Worker {
     let mut worker = Worker::new(config, Arc::new(Plan::default()));
-    let interface = Interface {
-        id: InterfaceId(0),
-        source: "tap".to_owned(),
-        name: None,
-        index_in_file: 0,
-        link_type,
-        speed_bps: None,
-        snaplen: 0,
-        fcs_len: 0,
-    };
-    worker.add_interface(&interface, TapNature::default());
+    worker.add_interface(&interface(InterfaceId(0), "tap", link_type), TapNature::default());
     worker
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use analyzer::report::{Capture, File, Finding, Report, Severity};
+use analyzer::report::{Capture, File, Report, Severity};
 use analyzer::verdict::{Blame, blame, heaviest, pays, touched};
 
 use self::style::{Ink, Style, clean, wrap};
@@ -92,8 +92,7 @@ fn nobody_pays(report: &Report, blame: Blame) -> String {
     if blame == Blame::None {
         return "No job pays.".to_owned();
     }
-    let sick: Vec<Finding> = report.findings.iter().filter(|f| f.severity > Severity::Info).cloned().collect();
-    let touched: Vec<&str> = touched(&sick).into_iter().collect();
+    let touched = touched(report.findings.iter().filter(|f| f.severity > Severity::Info));
     let named = touched.iter().take(JOBS_MAX).copied().collect::<Vec<_>>().join(", ");
     match touched.len().saturating_sub(JOBS_MAX) as u64 {
         0 if touched.is_empty() => "None of the jobs seen is touched.".to_owned(),

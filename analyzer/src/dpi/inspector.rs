@@ -13,6 +13,7 @@ use super::proto;
 use super::protocol::{Answer, Look, Name, Over, Protocol, WEAK};
 use super::seen::{Seen, shake};
 use super::signatures::Signatures;
+use super::stream::own_first;
 use super::turn::{Turn, bare, canonical, ends, last_datagram, over_of};
 use crate::packet::{Packet, Transport};
 use crate::tick::FlowKey;
@@ -21,6 +22,7 @@ use crate::tick::FlowKey;
 const MAX_BEGUN: u8 = 4;
 /// From this confidence on no other protocol is asked.
 const SURE: f32 = 0.95;
+
 /// What the engine says of a conversation: to be written into both of its flows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
@@ -215,8 +217,7 @@ impl Inspector {
 
     fn look(&mut self, open: &mut Open, turn: Turn<'_>, new: &[u8]) -> Closed {
         let dir = turn.dir;
-        let [a, b] = &mut open.heads;
-        let (head, other) = if dir == 0 { (a, b) } else { (b, a) };
+        let (head, other) = own_first(&mut open.heads, dir);
         let continued = turn.over == Over::TCP && !head.bytes.is_empty() || head.is_waiting();
         if continued {
             head.keep(new);

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::open::Open;
+use super::stream::own_first;
 
 /// More than this is kept only of conversations of which a protocol said that it may be theirs: a flood of flows that are
 /// nobody's, or of handshakes that nothing follows, costs no memory.
@@ -40,8 +41,7 @@ impl Seen {
 
     /// What the handshake said, to a conversation that begins; `self` is of its direction `dir`.
     pub(super) fn shaken_into(&self, open: &mut Open, dir: usize, other: &Self) {
-        let [a, b] = &mut open.heads;
-        let (own_head, other_head) = if dir == 0 { (a, b) } else { (b, a) };
+        let (own_head, other_head) = own_first(&mut open.heads, dir);
         for (seen, head) in [(self, own_head), (other, other_head)] {
             if seen.shaken != Shaken::Not {
                 head.starts_at(seen.start);
@@ -58,8 +58,7 @@ impl Seen {
 /// The handshake says where either stream begins.
 pub(super) fn shake(open: &mut Open, dir: usize, seq: u32, ack: u32, is_answer: bool) {
     open.initiator = Some(if is_answer { 1 - dir.min(1) } else { dir });
-    let [a, b] = &mut open.heads;
-    let (own, other) = if dir == 0 { (a, b) } else { (b, a) };
+    let (own, other) = own_first(&mut open.heads, dir);
     own.starts_at(seq.wrapping_add(1));
     if is_answer {
         other.starts_at(ack);

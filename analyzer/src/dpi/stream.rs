@@ -31,6 +31,12 @@ pub struct Head {
     ahead: VecDeque<(u32, Vec<u8>)>,
 }
 
+/// The heads of a direction and of the other one.
+pub fn own_first(heads: &mut [Head; 2], dir: usize) -> (&mut Head, &mut Head) {
+    let [a, b] = heads;
+    if dir == 0 { (a, b) } else { (b, a) }
+}
+
 impl Head {
     /// The handshake named the first sequence number.
     pub fn starts_at(&mut self, seq: u32) {

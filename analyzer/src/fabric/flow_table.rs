@@ -54,7 +54,6 @@ pub struct FlowTable {
     totals: Vec<FlowTotal>,
     /// When each flow was seen last, apart from the rest: looked through for the longest idle.
     seen_ns: Vec<u64>,
-    indexed_for: usize,
     hand: usize,
     hasher: FixedState,
 }
@@ -62,7 +61,7 @@ pub struct FlowTable {
 impl Default for FlowTable {
     fn default() -> Self {
         let (totals, seen_ns) = (Vec::new(), Vec::new());
-        Self { index: Index::new(FIRST), totals, seen_ns, indexed_for: FIRST, hand: 0, hasher: FixedState::default() }
+        Self { index: Index::new(FIRST), totals, seen_ns, hand: 0, hasher: FixedState::default() }
     }
 }
 
@@ -103,9 +102,7 @@ impl FlowTable {
     }
 
     fn push(&mut self, flow: &FlowTick, hash: u32) {
-        if self.totals.len() >= self.indexed_for {
-            self.grow();
-        }
+        self.index.make_room(self.totals.len() + 1);
         self.index.insert(hash, self.totals.len() as u32);
         self.totals.push(FlowTotal::new(flow.clone()));
         self.seen_ns.push(flow.last_ns);
@@ -122,14 +119,6 @@ impl FlowTable {
         *seen_ns = flow.last_ns;
         self.index.remove(hash_of(&self.hasher, &old.sum.key), place as u32);
         self.index.insert(hash, place as u32);
-    }
-
-    fn grow(&mut self) {
-        self.indexed_for *= 2;
-        self.index = Index::new(self.indexed_for);
-        for (place, total) in (0..).zip(&self.totals) {
-            self.index.insert(hash_of(&self.hasher, &total.sum.key), place);
-        }
     }
 
     /// Flows in the table.

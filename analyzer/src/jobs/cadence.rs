@@ -1,7 +1,7 @@
 //! The cadence of a lane: after how many messages a step is over. Two signs: silences that recur after the same number
 //! of messages, and, for closed rings, what the algorithm prescribes.
 
-use super::lane::Msg;
+use super::lane::{Msg, strides};
 
 /// Steps needed before anything is said.
 pub(super) const MIN_STEPS: usize = 3;
@@ -153,15 +153,12 @@ pub(super) fn quantile(values: &mut [u64], q: f64) -> Option<u64> {
     Some(value)
 }
 
-/// A PSN has 24 bits.
-const PSN_MASK: u32 = 0x00ff_ffff;
 /// One message in so many may take another number of PSNs than the others, and their count still tells.
 const ODD_ONES: usize = 50;
 
 /// The number of each message among all that were sent, by their PSNs, where the mirror lost some of them.
 fn numbers(messages: &[Msg]) -> Option<Vec<u64>> {
-    let strides: Vec<u64> =
-        messages.windows(2).map(|w| u64::from(w[1].last_psn.wrapping_sub(w[0].last_psn) & PSN_MASK)).collect();
+    let strides = strides(messages);
     let each = quantile(&mut strides.clone(), 0.5).filter(|&s| s > 0)?;
     let odd = strides.iter().filter(|&&s| s == 0 || !s.is_multiple_of(each)).count();
     let lost = strides.iter().any(|&s| s > each);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cadence::{self, Beat, Fit, MIN_STEPS, VERY_CLEAR};
-use super::lane::{Lane, Msg, Small};
+use super::lane::{Lane, Msg, Small, strides};
 use super::ring;
 use crate::packet::Addr;
 use crate::tick::QpKey;
@@ -221,9 +221,8 @@ fn usual_phase(component: &Component, per_step: usize) -> Option<usize> {
 
 /// Every message follows the one before it at the same distance of PSN: none is missing, so that they can be counted.
 fn unbroken(data: &[Msg]) -> bool {
-    let stride = |(a, b): (&Msg, &Msg)| b.last_psn.wrapping_sub(a.last_psn) & 0x00ff_ffff;
-    let mut strides = data.iter().zip(data.iter().skip(1)).map(stride);
-    strides.next().is_some_and(|first| strides.all(|s| s == first))
+    let strides = strides(data);
+    strides.first().is_some_and(|first| strides.iter().all(|s| s == first))
 }
 
 /// Messages per step that fit the whole component, by silences and, for a closed ring, by what the algorithm prescribes.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::tick::{Message, MessageKind, QpKey};
+use crate::wire::Psn;
 
 /// Messages kept per lane; the older half then shares records (48 bytes each).
 pub(super) const LANE_MESSAGES: usize = 2048;
@@ -31,6 +32,16 @@ pub(super) struct Msg {
     pub last_psn: u32,
     /// Followed by no notice yet: may belong to a later WRITE WITH IMMEDIATE.
     pub unannounced: bool,
+}
+
+/// PSNs from the end of one message to that of another.
+pub(super) fn stride_to(one: &Msg, other: &Msg) -> u64 {
+    Psn::new(other.last_psn.wrapping_sub(one.last_psn)).get().into()
+}
+
+/// PSNs from each message to the next.
+pub(super) fn strides(messages: &[Msg]) -> Vec<u64> {
+    messages.iter().zip(messages.iter().skip(1)).map(|(one, next)| stride_to(one, next)).collect()
 }
 
 /// A message too small to carry an exchange.

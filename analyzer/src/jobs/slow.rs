@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cadence::quantile;
 use super::cluster::{Group, Track};
-use super::lane::Msg;
+use super::lane::{Msg, stride_to, strides};
 use super::registry::{Cause, Exchange};
 use super::shape::Kind;
 use super::steps::{Step, last_small, last_until};
@@ -17,8 +17,6 @@ use crate::packet::Addr;
 const LEAST_PART: i64 = 20;
 /// And less than so many standard deviations of what the others do (LLMPrism: k-sigma).
 const SIGMAS: f64 = 3.0;
-/// A PSN has 24 bits.
-const PSN_MASK: u32 = 0x00ff_ffff;
 /// A normal distribution's standard deviation over its median deviation.
 const SIGMA_PER_MAD: f64 = 1.4826;
 
@@ -80,15 +78,14 @@ pub(super) fn blames(group: &Group, exchanges: &[Exchange], steps: &[Step]) -> V
 /// Steps in which a lane's part begins at another message than it does in most: the mirror lost one, and what is counted from
 /// there on belongs to two steps. PSNs tell, as every step takes as many of them; where it does not, nothing is said.
 fn out_of_phase(track: &Track, steps: &[Step], t: usize) -> Vec<usize> {
-    let apart = |a: u32, b: u32| u64::from(b.wrapping_sub(a) & PSN_MASK);
-    let mut strides: Vec<u64> = track.data.windows(2).map(|w| apart(w[0].last_psn, w[1].last_psn)).collect();
+    let mut strides = strides(&track.data);
     let Some(stride) = quantile(&mut strides, 0.5).filter(|&s| s > 0) else { return Vec::new() };
     let exact = strides.iter().filter(|&&s| s == stride).count() * 10 >= strides.len() * 7;
     let whole = stride * track.per_step.max(1) as u64;
     let (mut phase, mut before, mut phases) = (0, None, Vec::new());
     for (at, step) in steps.iter().enumerate() {
-        let Some(first) = span(track, step, t).first().map(|m| m.last_psn) else { continue };
-        phase = (phase + before.map_or(0, |b| apart(b, first))) % whole;
+        let Some(first) = span(track, step, t).first() else { continue };
+        phase = (phase + before.map_or(0, |b| stride_to(b, first))) % whole;
         before = Some(first);
         phases.push((phase, at));
     }

@@ -10,7 +10,7 @@ use crate::dpi::catalogue;
 use crate::fabric::l4;
 use crate::packet::Addr;
 use crate::tick::{FlowTick, LinkInfo};
-use crate::topology::{NodeType, Plan, Topology, id_text};
+use crate::topology::{NodeType, Plan, Topology, addr, id_text};
 
 /// Variables and what they are.
 pub const VARIABLES: [(&str, &str); 21] = [
@@ -91,7 +91,7 @@ impl Owners {
                 rail: text(&node.rail),
                 job: node.job.clone().unwrap_or_default(),
             };
-            owners.hosts.extend(node.ips().iter().map(|ip| (address(*ip), host.clone())));
+            owners.hosts.extend(node.ips().iter().map(|ip| (addr(*ip), host.clone())));
             nodes.insert(node.name.as_str(), (node.kind, host));
         }
         for link in &plan.links {
@@ -211,13 +211,6 @@ fn host(owners: &Owners, addr: Addr, job: &str) -> Value {
         ("job", job.to_owned()),
     ];
     Value::from(HashMap::<String, Value>::from(all.map(|(name, value)| (name.to_owned(), Value::from(value)))))
-}
-
-fn address(ip: IpAddr) -> Addr {
-    match ip {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => ip.into(),
-    }
 }
 
 /// Is an address in a network? An address that is none (a MAC address) is in no network.

@@ -294,7 +294,8 @@ fn source_name(source: &str) -> &str {
     [".zst", ".gz"].iter().find_map(|suffix| file.strip_suffix(suffix)).unwrap_or(file)
 }
 
-fn addr(ip: IpAddr) -> Addr {
+/// As the analysis keeps addresses.
+pub(crate) fn addr(ip: IpAddr) -> Addr {
     match ip {
         IpAddr::V4(ip) => ip.into(),
         IpAddr::V6(ip) => ip.into(),

@@ -141,9 +141,21 @@ impl Flow {
     pub fn went_on(&mut self, packets: u32, bytes: u64, last_ns: u64) {
         self.delta.packets += packets;
         self.delta.bytes += bytes;
-        self.delta.last_ns = self.delta.last_ns.max(last_ns);
-        self.last_ns = self.last_ns.max(last_ns);
+        self.passed(last_ns);
         self.views.went_on(last_ns);
+    }
+
+    /// A packet passed.
+    pub fn passed(&mut self, at_ns: u64) {
+        self.delta.last_ns = self.delta.last_ns.max(at_ns);
+        self.last_ns = self.last_ns.max(at_ns);
+    }
+
+    /// A packet that is no copy counts.
+    pub fn counts(&mut self, packet: &Packet<'_>) {
+        self.delta.packets += 1;
+        self.delta.bytes += u64::from(packet.wire_len);
+        self.vlan = packet.vlan.or(self.vlan);
     }
 
     /// The tick takes what it did.

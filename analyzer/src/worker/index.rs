@@ -32,13 +32,16 @@ impl Index {
         Self { slots: vec![EMPTY; length], mask: length - 1 }
     }
 
-    /// The same for more flows.
-    pub fn wider(&self, capacity: usize) -> Self {
-        let mut wider = Self::new(capacity);
+    /// Grows where so many flows would fill more than half of it.
+    pub fn make_room(&mut self, flows: usize) {
+        if flows * 2 <= self.slots.len() {
+            return;
+        }
+        let mut wider = Self::new(self.slots.len());
         for &slot in self.slots.iter().filter(|&&slot| slot != EMPTY) {
             wider.insert(hash_of(slot), place_of(slot));
         }
-        wider
+        *self = wider;
     }
 
     /// The place of a flow with this hash for which `same` says that it is the one.

@@ -27,11 +27,8 @@ impl Worker {
         if first {
             flow.begins(at_ns, packet.ip.map(|ip| ip.dscp));
         }
-        flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
-        flow.last_ns = flow.last_ns.max(at_ns);
-        flow.delta.packets += 1;
-        flow.delta.bytes += u64::from(packet.wire_len);
-        flow.vlan = packet.vlan.or(flow.vlan);
+        flow.passed(at_ns);
+        flow.counts(packet);
     }
 
     /// A packet of a flow whose every packet is looked at.

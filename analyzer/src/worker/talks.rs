@@ -23,13 +23,12 @@ pub(super) struct Talks {
     all: Vec<Rdma>,
     free: Vec<u32>,
     index: Index,
-    room: usize,
     gone: Vec<Gone>,
 }
 
 impl Default for Talks {
     fn default() -> Self {
-        Self { all: Vec::new(), free: Vec::new(), index: Index::new(FIRST), room: FIRST, gone: Vec::new() }
+        Self { all: Vec::new(), free: Vec::new(), index: Index::new(FIRST), gone: Vec::new() }
     }
 }
 
@@ -55,10 +54,7 @@ impl Talks {
             Some(place) => *place = rdma,
             None => self.all.push(rdma),
         }
-        if self.all.len() > self.room {
-            self.room *= 2;
-            self.index = self.index.wider(self.room);
-        }
+        self.index.make_room(self.all.len());
         self.index.insert(hash, id);
         id
     }

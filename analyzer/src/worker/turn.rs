@@ -145,16 +145,13 @@ impl Worker {
         if first {
             flow.begins(at_ns, packet.ip.map(|ip| ip.dscp));
         }
-        flow.delta.last_ns = flow.delta.last_ns.max(at_ns);
-        flow.last_ns = flow.last_ns.max(at_ns);
+        flow.passed(at_ns);
         if outcome.copy {
             flow.delta.copies += 1;
         } else {
-            flow.delta.packets += 1;
-            flow.delta.bytes += u64::from(packet.wire_len);
+            flow.counts(packet);
             flow.delta.ce_packets += u32::from(packet.ip.is_some_and(|ip| ip.ecn == 3));
             flow.delta.retransmitted += u32::from(outcome.repeat);
-            flow.vlan = packet.vlan.or(flow.vlan);
         }
         if let Transport::Rdma(bth) = &packet.transport {
             flow.sport = bth.sport;

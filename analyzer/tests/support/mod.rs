@@ -93,7 +93,7 @@ pub fn learnt(path: &Path) -> TapNature {
     let file = Pcap::open(path);
     let mut watch = NatureWatch::default();
     let id = InterfaceId(0);
-    let interface = interface(id, path, file.link_type());
+    let interface = interface(id, &file_name(path), file.link_type());
     watch.add_interface(&interface);
     watch.observe(&frames(&file, id));
     watch.nature(&interface.source)
@@ -119,7 +119,7 @@ pub fn run(taps: &[Tap], plan: Plan, mut tick: impl FnMut(&Tick)) -> Report {
     let mut merged: Vec<Frame<'_>> = Vec::new();
     for (index, (tap, file)) in taps.iter().zip(&files).enumerate() {
         let id = InterfaceId(index as u16);
-        worker.add_interface(&interface(id, &tap.path, file.link_type()), tap.nature);
+        worker.add_interface(&interface(id, &file_name(&tap.path), file.link_type()), tap.nature);
         merged.extend(frames(file, id));
     }
     merged.sort_by_key(|f| f.at_ns);
@@ -134,10 +134,15 @@ pub fn run(taps: &[Tap], plan: Plan, mut tick: impl FnMut(&Tick)) -> Report {
     fabric.report(Vec::new())
 }
 
-fn interface(id: InterfaceId, path: &Path, link_type: LinkType) -> Interface {
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// A tap without anything known of it but its name.
+pub fn interface(id: InterfaceId, source: &str, link_type: LinkType) -> Interface {
     Interface {
         id,
-        source: path.file_name().unwrap().to_string_lossy().into_owned(),
+        source: source.to_owned(),
         name: None,
         index_in_file: 0,
         link_type,

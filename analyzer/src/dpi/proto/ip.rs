@@ -2,7 +2,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
 
 const fn over_ip(
     name: Name,
@@ -11,7 +11,7 @@ const fn over_ip(
     source: &'static str,
     probe: fn(&Look<'_>, &mut Facts) -> Answer,
 ) -> Protocol {
-    Protocol { name, also: &[], title, group, over: Over::IP, ports: &[], source, probe, datagrams: Datagrams::ALL }
+    Protocol::new(name, title, group, Over::IP, &[], source, probe)
 }
 
 /// Registry entries.

@@ -3,7 +3,7 @@
 
 use crate::dpi::bytes::Bytes;
 use crate::dpi::facts::Facts;
-use crate::dpi::protocol::{Answer, Datagrams, Group, Look, Name, Over, Protocol};
+use crate::dpi::protocol::{Answer, Group, Look, Name, Over, Protocol};
 use crate::topology::Neighbour;
 
 const fn link(
@@ -13,7 +13,7 @@ const fn link(
     source: &'static str,
     probe: fn(&Look<'_>, &mut Facts) -> Answer,
 ) -> Protocol {
-    Protocol { name, also: &[], title, group, over: Over::LINK, ports: &[], source, probe, datagrams: Datagrams::ALL }
+    Protocol::new(name, title, group, Over::LINK, &[], source, probe)
 }
 
 /// Registry entries.
