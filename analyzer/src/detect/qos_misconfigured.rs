@@ -157,19 +157,19 @@ impl Qos {
         Majority { dscp, odd, capable }
     }
 
-    fn judge_qp(&self, qp: &QpTick) -> Option<(Severity, f64, String)> {
+    fn judge_qp(&self, qp: &QpTick) -> Option<Wrong> {
         let (class, majority) = (qp.class?, &self.majority);
         let asked = self.qps.get(&qp.key).filter(|a| a.ticks >= self.min)?;
         let (src, dscp) = (qp.key.src, class.dscp);
         if let Some(expected) = self.data_dscp.filter(|e| *e != dscp && asked.only(dscp)) {
             let note = format!("{src} sends RoCE data in DSCP {dscp}; the topology keeps {expected} for it");
-            return Some((Severity::Warning, dscp.into(), note));
+            return Some(Wrong { severity: Severity::Warning, value: dscp.into(), unit: "DSCP", note });
         }
         if let Some((priority, false)) = self.announced(class) {
             let note = format!(
                 "{src} sends RoCE data in priority {priority}, for which the ports announce no flow control (DCBX)"
             );
-            return Some((Severity::Warning, priority.into(), note));
+            return Some(Wrong { severity: Severity::Warning, value: priority.into(), unit: "priority", note });
         }
         let settled = asked.by_dscp.iter().filter(|(_, (ticks, _))| *ticks >= self.min).map(|(d, _)| *d);
         let settled: Vec<u8> = settled.collect();
@@ -178,20 +178,20 @@ impl Qos {
                 "data from {src} to {} changes between DSCP {one} and {other} within one queue pair",
                 qp.key.dst
             );
-            return Some((Severity::Info, dscp.into(), note));
+            return Some(Wrong { severity: Severity::Info, value: dscp.into(), unit: "DSCP", note });
         }
         if let (true, Some(usual), true) = (self.data_dscp.is_none(), majority.dscp, majority.odd.contains(&src)) {
             let note = format!("{src} sends RoCE data in DSCP {dscp}, nearly all other hosts in {usual}");
-            return Some((Severity::Info, dscp.into(), note));
+            return Some(Wrong { severity: Severity::Info, value: dscp.into(), unit: "DSCP", note });
         }
         let deaf = majority.capable && asked.capable == 0;
         deaf.then(|| {
             let note = format!("RoCE data from {src} can't be marked (not ECT), that of nearly all other hosts can");
-            (Severity::Info, 0.0, note)
+            Wrong { severity: Severity::Info, value: asked.ticks as f64, unit: "ticks", note }
         })
     }
 
-    fn judge_cnp(&self, qp: &QpTick) -> Option<(Severity, f64, String)> {
+    fn judge_cnp(&self, qp: &QpTick) -> Option<Wrong> {
         let (dscp, expected) = (qp.cnp_dscp?, self.cnp_dscp?);
         let note = || {
             format!(
@@ -199,12 +199,20 @@ impl Qos {
                 qp.key.src
             )
         };
-        (dscp != expected).then(|| (Severity::Info, dscp.into(), note()))
+        (dscp != expected).then(|| Wrong { severity: Severity::Info, value: dscp.into(), unit: "DSCP", note: note() })
     }
 }
 
 /// Ticks between two looks at what nearly all senders do.
 const LOOKS: u64 = 10;
+
+/// What is wrong with a queue pair's class, and the number that shows it.
+struct Wrong {
+    severity: Severity,
+    value: f64,
+    unit: &'static str,
+    note: String,
+}
 
 #[derive(Debug, Default)]
 struct Majority {
@@ -239,9 +247,9 @@ impl Detector for Qos {
         }
         self.ticks += 1;
         for qp in &view.tick.qps {
-            for (severity, value, note) in [self.judge_qp(qp), self.judge_cnp(qp)].into_iter().flatten() {
+            for Wrong { severity, value, unit, note } in [self.judge_qp(qp), self.judge_cnp(qp)].into_iter().flatten() {
                 let symptom = Symptom::new(About::Host(qp.key.src), severity, qp.first_ns, qp.last_ns)
-                    .worst(value, "DSCP", 0.0)
+                    .worst(value, unit, 0.0)
                     .sum("ticks", 1.0)
                     .note(note);
                 out.push(symptom.qp(qp, view.map));

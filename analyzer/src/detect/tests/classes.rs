@@ -50,6 +50,14 @@ fn a_sender_unlike_all_others_is_odd() {
 }
 
 #[test]
+fn the_number_says_what_it_counts() {
+    let mut scene = Scene::new();
+    senders(&mut scene, 30, |_| Class { ecn_capable: false, ..USUAL });
+    let found = scene.one("qos_misconfigured");
+    assert!(found.value >= 3.0 && found.unit == "ticks", "{found:?}");
+}
+
+#[test]
 fn what_the_topology_says_outranks_the_majority() {
     let all = told(&[("data_dscp", 26.0)], 30, |_| Class { dscp: 10, ..USUAL });
     assert!(matches!(all.as_slice(), [(Warning, text)] if text.contains("the topology keeps 26")), "{all:?}");
@@ -77,6 +85,7 @@ fn a_priority_without_flow_control() {
     senders(&mut scene, 20, |_| Class { pcp: Some(0), ..USUAL });
     let found = scene.one("qos_misconfigured");
     assert!(found.severity == Warning && found.explanation.contains("priority 0"), "{found:?}");
+    assert_eq!((found.value, found.unit.as_str()), (0.0, "priority"));
 }
 
 #[test]
