@@ -109,9 +109,10 @@ pub fn blame(findings: &[Finding], active: bool) -> Blame {
     }
 }
 
-/// Jobs that a finding touches, whether or not a cost was measured.
-pub fn touched<'a>(findings: impl Iterator<Item = &'a Finding>) -> BTreeSet<&'a str> {
-    findings.flat_map(|f| f.jobs.iter().map(|j| j.job.as_str())).collect()
+/// Jobs that a warning or worse touches, whether or not a cost was measured.
+pub fn touched(findings: &[Finding]) -> BTreeSet<&str> {
+    let sick = findings.iter().filter(|finding| finding.severity > Severity::Info);
+    sick.flat_map(|f| f.jobs.iter().map(|j| j.job.as_str())).collect()
 }
 
 /// Jobs that a finding costs time, dearest first.
@@ -185,6 +186,8 @@ mod tests {
         let all: Vec<(String, u64, String)> =
             pays(&findings).into_iter().map(|p| (p.job, p.cost_ns_per_step, p.finding)).collect();
         assert_eq!(all, [("job-2".to_owned(), 90, "a".to_owned()), ("job-1".to_owned(), 7, "b".to_owned())]);
-        assert!(touched(findings.iter()).contains("job-3"), "touched, though it pays nothing");
+        assert!(touched(&findings).contains("job-3"), "touched, though it pays nothing");
+        findings.iter_mut().for_each(|f| f.severity = Severity::Info);
+        assert!(touched(&findings).is_empty(), "nothing is sick");
     }
 }

@@ -177,6 +177,7 @@ async fn the_verdict_blames_the_root_and_names_who_pays() {
     let verdict = json(&router, "/api/v1/verdict").await;
     assert_eq!((&verdict["blame"], &verdict["pays"][0]["job"]), (&"network".into(), &"job-1".into()));
     assert_eq!(verdict["pays"][0]["cost_ns_per_step"], 18_200_000);
+    assert!(verdict["touched"].as_array().unwrap().contains(&"job-1".into()), "{}", verdict["touched"]);
     let cards = verdict["cards"].as_array().unwrap();
     assert_eq!(cards[0]["title"], "Link leaf0 \u{2192} gpu-3 is congested: switches mark its packets");
     assert_eq!((&cards[0]["finding"]["id"], &cards[0]["more"]), (&"ecn_congestion-1".into(), &3.into()));

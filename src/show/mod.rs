@@ -92,7 +92,7 @@ fn nobody_pays(report: &Report, blame: Blame) -> String {
     if blame == Blame::None {
         return "No job pays.".to_owned();
     }
-    let touched = touched(report.findings.iter().filter(|f| f.severity > Severity::Info));
+    let touched = touched(&report.findings);
     let named = touched.iter().take(JOBS_MAX).copied().collect::<Vec<_>>().join(", ");
     match touched.len().saturating_sub(JOBS_MAX) as u64 {
         0 if touched.is_empty() => "None of the jobs seen is touched.".to_owned(),

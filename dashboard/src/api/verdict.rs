@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use analyzer::report::{Finding, Job, Report, Severity, Subject};
-use analyzer::verdict::{Pays, Side, blame, by_weight, gravity, pays, side};
+use analyzer::verdict::{Pays, Side, blame, by_weight, gravity, pays, side, touched};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -71,6 +71,7 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
         "window": with_texts(&window)?,
         "blame": blame(&findings, active(&links) > 0),
         "pays": pays,
+        "touched": touched(&findings),
         "jobs_known": report.as_deref().map(|report| report.jobs.len()),
         "cards": with_texts(&cards)?,
         "links": links.len(),

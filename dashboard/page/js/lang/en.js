@@ -54,7 +54,7 @@ export default {
 
   "verdict.label": "Verdict", "verdict.sentence": "{wrong}. {blame} {pays}", "verdict.no_fault": "No fault found", "verdict.no_packet": "No packet in this window",
   "blame.network": "It is the network.", "blame.host": "It is not the network: it is a host.", "blame.job": "It is not the network: it is the job itself.", "blame.none": "Nothing speaks against the network.", "blame.unknown": "Nothing can be said of the network.",
-  "pays.job": "Job {job} pays {cost} per step{more}.", "pays.more": ", {n} more pay too", "pays.unknown": "Who pays is not known here.", "pays.no_job": "No training job was recognised, so nobody is known to pay.", "pays.none": "No job pays.", "pays.not_measured": "No cost was measured in any job.",
+  "pays.job": "Job {job} pays {cost} per step{more}.", "pays.more": ", {n} more pay too", "pays.unknown": "Who pays is not known here.", "pays.no_job": "No training job was recognised, so nobody is known to pay.", "pays.none": "No job pays.", "pays.touched": "No cost was measured in what it touches: {jobs}{more}.", "pays.touched_more": " and {n} more", "pays.untouched": "None of the jobs seen is touched.",
   "about.network": "Network", "about.job": "Jobs", "about.sight": "Our own sight",
   "card.more.one": "{n} more", "card.more.other": "{n} more", "card.no_fault": "No fault found", "card.no_fault.detail": "{active} of {links} links carried packets in this window.",
   "card.no_packet": "No packet in this window", "card.no_packet.detail": "{active} of {links} links carried packets in this window.",

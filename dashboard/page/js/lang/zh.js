@@ -54,7 +54,7 @@ export default {
 
   "verdict.label": "结论", "verdict.sentence": "{wrong}。{blame}{pays}", "verdict.no_fault": "未发现故障", "verdict.no_packet": "此时段没有报文",
   "blame.network": "问题在网络。", "blame.host": "问题不在网络，而在主机。", "blame.job": "问题不在网络，而在作业自身。", "blame.none": "没有迹象指向网络。", "blame.unknown": "无法判断网络状况。",
-  "pays.job": "作业 {job} 每步损失 {cost}{more}。", "pays.more": "，另有 {n} 个作业受损", "pays.unknown": "此处不知道由谁承担。", "pays.no_job": "未识别出训练作业，不知道由谁承担。", "pays.none": "没有作业受损。", "pays.not_measured": "未测得任何作业的损失。",
+  "pays.job": "作业 {job} 每步损失 {cost}{more}。", "pays.more": "，另有 {n} 个作业受损", "pays.unknown": "此处不知道由谁承担。", "pays.no_job": "未识别出训练作业，不知道由谁承担。", "pays.none": "没有作业受损。", "pays.touched": "所涉及的作业未测得损失：{jobs}{more}。", "pays.touched_more": " 等另外 {n} 个", "pays.untouched": "所见作业均未涉及。",
   "about.network": "网络", "about.job": "训练作业", "about.sight": "自身视野",
   "card.more.one": "另有 {n} 条", "card.more.other": "另有 {n} 条", "card.no_fault": "未发现故障", "card.no_fault.detail": "此时段 {links} 条链路中有 {active} 条承载报文。",
   "card.no_packet": "此时段没有报文", "card.no_packet.detail": "此时段 {links} 条链路中有 {active} 条承载报文。",

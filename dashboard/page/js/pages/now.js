@@ -15,6 +15,7 @@ const KINDS_SHOWN = 8;
 const FOLDED_SHOWN = 12;
 const APPS_SHOWN = 6;
 const JOBS_SHOWN = 8;
+const TOUCHED_SHOWN = 4;
 
 export const title = () => t("nav.now");
 
@@ -44,21 +45,22 @@ export function draw(main, data) {
     h("div", { class: "column" }, links(data), h("div", { class: "below" }, sight(data.sensor, data.verdict), apps(data.apps))), h("div", { class: "column" }, findings(data.findings), jobs(data.jobs, data.verdict.pays))));
 }
 
-function verdict({ cards, blame, pays, jobs_known: jobs, links, links_active: active }) {
+function verdict({ cards, blame, pays, touched, jobs_known: jobs, links, links_active: active }) {
   const [network, job, own] = cards;
   const heavy = blame === "job" ? job : network;
   const level = heavy.case === "finding" ? heavy.level : blame === "unknown" ? "unknown" : own.case === "finding" || own.level === "warning" ? "info" : "ok";
   const wrong = heavy.case === "finding" ? h("a", { href: findingHref(heavy.finding.id), "data-key": "verdict-finding" }, titleOf(heavy.finding, heavy.link_name)) : t(`verdict.${heavy.case}`);
   return h("section", { class: "verdict", "aria-label": t("verdict.label") },
-    h("h1", { class: level, id: "verdict" }, glyph(level), h("span", null, parts("verdict.sentence", { wrong, blame: t(`blame.${blame}`), pays: payText(pays, jobs, blame) }))),
+    h("h1", { class: level, id: "verdict" }, glyph(level), h("span", null, parts("verdict.sentence", { wrong, blame: t(`blame.${blame}`), pays: payText(pays, touched, jobs, blame) }))),
     h("div", { class: "cards" }, cards.map((card) => cardOf(card, { links, active }))));
 }
 
-function payText(pays, jobs, blame) {
+function payText(pays, touched, jobs, blame) {
   if (pays.length) return t("pays.job", { job: pays[0].job, cost: duration(pays[0].cost_ns_per_step), more: pays.length > 1 ? t("pays.more", { n: pays.length - 1 }) : "" });
   if (jobs === null || jobs === undefined) return t("pays.unknown");
   if (jobs === 0) return t("pays.no_job");
-  return t(blame === "none" ? "pays.none" : "pays.not_measured");
+  if (blame === "none") return t("pays.none");
+  return touched.length ? t("pays.touched", { jobs: touched.slice(0, TOUCHED_SHOWN).join(", "), more: touched.length > TOUCHED_SHOWN ? t("pays.touched_more", { n: touched.length - TOUCHED_SHOWN }) : "" }) : t("pays.untouched");
 }
 
 function cardOf(card) {
