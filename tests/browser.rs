@@ -3,7 +3,7 @@
 // Tests may stop on what they did not expect, and say what they skip.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write, stderr};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,7 +53,7 @@ fn replays_in_a_browser() {
     if let Some(missing) = needed.iter().find(|path| !path.exists()) {
         let why = format!("{} is missing; run ./setup", missing.display());
         assert!(std::env::var("FABRICSCOPE_REQUIRE_ALL").is_err(), "{why}");
-        eprintln!("SKIPPED: replays in a browser: {why}");
+        let _ = writeln!(stderr(), "SKIPPED: replays in a browser: {why}");
         return;
     }
     let captures = root().join("fixtures/captures");

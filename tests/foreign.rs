@@ -3,6 +3,7 @@
 // Tests may stop on what they did not expect, and say what they skip.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,7 +29,7 @@ fn folder() -> Option<PathBuf> {
     }
     let why = format!("needs the captures in {}", folder.display());
     assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none_or(|v| v != "1"), "{why}");
-    eprintln!("SKIPPED: {why}");
+    let _ = writeln!(stderr(), "SKIPPED: {why}");
     None
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 use std::fs;
+use std::io::{Write as _, stderr};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -83,7 +84,7 @@ fn skipped() -> bool {
     let skip = missing("curl") || missing("jq");
     if skip {
         assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none(), "curl and jq are needed");
-        eprintln!("SKIPPED: the scripts for schedulers need curl and jq");
+        let _ = writeln!(stderr(), "SKIPPED: the scripts for schedulers need curl and jq");
     }
     skip
 }

@@ -3,7 +3,7 @@
 // Tests may stop on what they did not expect, and say what they skip.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write, stderr};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -28,7 +28,7 @@ fn fabricscope() -> Command {
 fn library_is_here() -> bool {
     let Err(why) = store::embedded::find() else { return true };
     assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none_or(|v| v != "1"), "{why}");
-    eprintln!("SKIPPED: needs the ClickHouse library: {why}");
+    let _ = writeln!(stderr(), "SKIPPED: needs the ClickHouse library: {why}");
     false
 }
 

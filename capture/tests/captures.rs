@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ fn shared() -> Option<PathBuf> {
         return Some(found);
     }
     assert!(std::env::var("FABRICSCOPE_REQUIRE_ALL").as_deref() != Ok("1"), "no captures at {}", found.display());
-    eprintln!("SKIPPED: there are no captures at {}", found.display());
+    let _ = writeln!(stderr(), "SKIPPED: there are no captures at {}", found.display());
     None
 }
 

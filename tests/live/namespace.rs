@@ -1,7 +1,7 @@
 //! A network namespace for one test, cables in it, frames sent on them, and the program run at the other end.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write, stderr};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
     if !is_permitted.recv().unwrap() {
         let all = std::env::var("FABRICSCOPE_REQUIRE_ALL").as_deref() == Ok("1");
         assert!(!all, "live capture needs root to make network namespaces");
-        eprintln!("SKIPPED: live capture needs root to make network namespaces");
+        let _ = writeln!(stderr(), "SKIPPED: live capture needs root to make network namespaces");
     }
     thread.join().unwrap();
 }

@@ -1,5 +1,6 @@
 // A skipped test says so.
 #![allow(clippy::print_stderr)]
+use std::io::{Write as _, stderr};
 use std::path::PathBuf;
 
 use super::*;
@@ -16,7 +17,7 @@ fn shared(folder: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("FABRICSCOPE_REQUIRE_ALL").is_none(), "{} is missing", path.display());
-    eprintln!("SKIPPED: {} is missing", path.display());
+    let _ = writeln!(stderr(), "SKIPPED: {} is missing", path.display());
     None
 }
 

@@ -5,6 +5,7 @@
 pub mod labelled;
 pub mod variants;
 
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     if std::env::var("FABRICSCOPE_REQUIRE_ALL").is_ok_and(|v| v == "1") {
         panic!("{} is missing", path.display());
     }
-    eprintln!("SKIPPED: {} is missing; set FABRICSCOPE_SHARED", path.display());
+    let _ = writeln!(stderr(), "SKIPPED: {} is missing; set FABRICSCOPE_SHARED", path.display());
     None
 }
 

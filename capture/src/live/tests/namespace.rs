@@ -1,5 +1,6 @@
 //! A network namespace for one test, and a sender in it. Both go with the thread.
 
+use std::io::{Write as _, stderr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -24,7 +25,7 @@ pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
     if !is_permitted.recv().unwrap() {
         let all = std::env::var("FABRICSCOPE_REQUIRE_ALL").as_deref() == Ok("1");
         assert!(!all, "live capture needs root to make network namespaces");
-        eprintln!("SKIPPED: live capture needs root to make network namespaces");
+        let _ = writeln!(stderr(), "SKIPPED: live capture needs root to make network namespaces");
     }
     thread.join().unwrap();
 }
