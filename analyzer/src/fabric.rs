@@ -166,6 +166,19 @@ impl Fabric {
         jobs
     }
 
+    /// Records for which there was no room, by what they are.
+    fn not_kept(&self) -> BTreeMap<String, u64> {
+        let jobs = self.jobs.left_out();
+        let all = [
+            ("messages", jobs.messages_unrecorded + jobs.messages_forgotten),
+            ("lanes", jobs.lanes),
+            ("jobs", jobs.jobs),
+            ("control", self.totals.control_left_out),
+            ("policy", self.policy.left_out),
+        ];
+        all.into_iter().filter(|&(_, n)| n > 0).map(|(what, n)| (what.to_owned(), n)).collect()
+    }
+
     /// Links by index.
     pub fn links(&self) -> &[LinkInfo] {
         &self.totals.infos
@@ -187,7 +200,7 @@ impl Fabric {
         links.iter_mut().for_each(|link| link.jobs = job_links.on(&link.id));
         Report {
             schema: "fabricscope.report/1".to_owned(),
-            capture: publish::capture(&self.totals, &self.config, files),
+            capture: publish::capture(&self.totals, &self.config, files, self.not_kept()),
             links,
             flows,
             flows_left_out,

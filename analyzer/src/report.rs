@@ -68,6 +68,9 @@ pub struct Capture {
     pub links_refused: u64,
     /// Ticks merged into others because the analysis was behind: resolution was lost, no total.
     pub ticks_widened: u64,
+    /// Records for which there was no room, by what they are: `messages`, `lanes`, `jobs`, `control`, `policy`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_kept: BTreeMap<String, u64>,
     /// First and last frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ns: Option<u64>,

@@ -169,6 +169,10 @@ fn sight(capture: &Capture) -> Vec<String> {
     if capture.flows_evicted > 0 {
         notes.push(format!("{} lost their place in the full table", units::counted(capture.flows_evicted, "flow")));
     }
+    if !capture.not_kept.is_empty() {
+        let each = capture.not_kept.iter().map(|(what, n)| format!("{} of {what}", units::count(*n)));
+        notes.push(format!("no room for some records: {}", each.collect::<Vec<_>>().join(", ")));
+    }
     notes
 }
 

@@ -1,7 +1,7 @@
 //! From totals to the report. Same totals, same bytes: every list has a total order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
@@ -21,7 +21,7 @@ const BPS_OF_1MS: u64 = 8 * 1_000;
 const BPS_OF_100US: u64 = 8 * 10_000;
 
 /// What was read.
-pub fn capture(totals: &Totals, config: &FabricConfig, files: Vec<File>) -> Capture {
+pub fn capture(totals: &Totals, config: &FabricConfig, files: Vec<File>, not_kept: BTreeMap<String, u64>) -> Capture {
     let sum = &totals.capture;
     Capture {
         files,
@@ -41,6 +41,7 @@ pub fn capture(totals: &Totals, config: &FabricConfig, files: Vec<File>) -> Capt
         qps_evicted: totals.qps_forgotten,
         links_refused: totals.links_refused,
         ticks_widened: totals.ticks_widened,
+        not_kept,
         first_ns: totals.span_ns.map(|s| s.0),
         last_ns: totals.span_ns.map(|s| s.1),
     }

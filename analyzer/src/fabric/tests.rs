@@ -188,3 +188,15 @@ fn full_maps_and_short_reports_say_so() {
     assert_eq!(report.capture.flows_evicted, 20 - fabric.totals.flows.len() as u64);
     assert!(fabric.totals.flows.len() <= 16);
 }
+
+/// What found no room anywhere is in the report, by what it is; what was kept whole is not named.
+#[test]
+fn what_found_no_room_is_told() {
+    let mut fabric = Fabric::new(FabricConfig::default());
+    assert_eq!(fabric.report(Vec::new()).capture.not_kept, BTreeMap::new());
+    for control_left_out in [3, 4] {
+        fabric.absorb(&Tick { control_left_out, messages_left_out: 1, ..Tick::default() });
+    }
+    let told = [("control".to_owned(), 7), ("messages".to_owned(), 2)];
+    assert_eq!(fabric.report(Vec::new()).capture.not_kept, BTreeMap::from(told));
+}

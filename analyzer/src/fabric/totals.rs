@@ -45,6 +45,8 @@ pub struct Totals {
     pub links_refused: u64,
     /// Ticks merged into others before they came here.
     pub ticks_widened: u64,
+    /// Records of the control plane that found no place in their tick.
+    pub control_left_out: u64,
     /// First and last moment with a packet.
     pub span_ns: Option<(u64, u64)>,
 }
@@ -54,6 +56,7 @@ impl Totals {
     pub fn add(&mut self, tick: &Tick, flow_capacity: usize, qp_capacity: usize) {
         self.capture.add(&tick.capture);
         self.ticks_widened += u64::from(tick.widened);
+        self.control_left_out += tick.control_left_out;
         for info in &tick.new_links {
             self.learn_link(info);
         }

@@ -20,7 +20,7 @@ const MOMENTS: &[&str] = &[
 ];
 
 /// Maps whose keys come from elsewhere: left as they are.
-const OPEN_MAPS: &[&str] = &["numbers", "opcodes", "refused"];
+const OPEN_MAPS: &[&str] = &["numbers", "opcodes", "refused", "not_kept"];
 
 /// As JSON, with moments as strings.
 pub(super) fn with_texts<T: Serialize>(what: &T) -> Result<Value, ApiError> {

@@ -65,7 +65,7 @@ function refusals({ refused, packets }) {
 
 function limits(capture) {
   const line = (name, value) => [h("dt", null, t(`limit.${name}`)), h("dd", { class: value ? "warn" : "zero" }, count(value || 0))];
-  return panel(t("limit.title"), null, h("dl", { class: "numbers" }, line("flows_evicted", capture.flows_evicted), line("qps_evicted", capture.qps_evicted), line("links_refused", capture.links_refused), line("ticks_widened", capture.ticks_widened)), h("p", { class: "small dim" }, t("limit.note")));
+  return panel(t("limit.title"), null, h("dl", { class: "numbers" }, line("flows_evicted", capture.flows_evicted), line("qps_evicted", capture.qps_evicted), line("links_refused", capture.links_refused), line("ticks_widened", capture.ticks_widened), Object.entries(capture.not_kept || {}).map(([what, n]) => line(`not_kept.${what}`, n))), h("p", { class: "small dim" }, t("limit.note")));
 }
 
 function files({ files: rows }) {
