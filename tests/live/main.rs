@@ -9,4 +9,5 @@ mod losses;
 mod namespace;
 mod service;
 mod soak;
+mod systemd;
 mod time;

@@ -24,6 +24,9 @@ pub use library::{LIBRARY_ENV, find};
 
 use crate::StoreError;
 
+/// This program as the kernel has it open: there even when an update replaced the file that it was started from.
+const OWN_FILE: &str = "/proc/self/exe";
+
 /// Hidden subcommand of the program under which [`child_main`] must be called.
 pub const SUBCOMMAND: &str = "clickhouse-server";
 
@@ -112,10 +115,7 @@ pub async fn start(options: Options) -> Result<Server, StoreError> {
         Some(library) => library.clone(),
         None => find()?,
     };
-    let program = match &options.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().map_err(|why| never(&options.dir, "find this program's own file", &why))?,
-    };
+    let program = options.program.clone().unwrap_or_else(|| OWN_FILE.into());
     fs::create_dir_all(&options.dir).map_err(|why| never(&options.dir, "make the folder", &why))?;
     let dir = options.dir.canonicalize().map_err(|why| never(&options.dir, "use the folder", &why))?;
     let lock = lock(&dir)?;

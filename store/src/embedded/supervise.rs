@@ -73,7 +73,7 @@ pub async fn start(launch: Launch, restarts: Arc<AtomicU64>, notice: Notice) -> 
 fn spawn(launch: &Launch) -> std::io::Result<Child> {
     let log = File::create(launch.dir.join("start.log"))?;
     let mut command = Command::new(&launch.program);
-    command.args(&launch.arguments).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+    command.arg0("fabricscope").args(&launch.arguments).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
     // In a group of its own: Ctrl-C in a terminal is for this process, which still has facts to write.
     command.process_group(0).spawn()
 }
