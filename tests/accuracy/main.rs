@@ -124,3 +124,28 @@ fn the_document_is_written_on_demand() {
     let text = table::document(&parts, &varied);
     std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/accuracy.md"), text).unwrap();
 }
+
+/// Scenarios with other dice, and those seen through worse mirrors: the same faults are named and nothing else. The seeds are new with
+/// each number: `FABRICSCOPE_SEEDS=5 cargo test --test accuracy dice -- --ignored`.
+#[test]
+#[ignore = "minutes; FABRICSCOPE_SEEDS says with how many seeds"]
+fn faults_are_named_with_other_dice() {
+    let seeds = std::env::var("FABRICSCOPE_SEEDS").map_or(3, |s| s.parse::<u64>().unwrap());
+    let known = catalogue::all().into_iter().filter(|s| s.name != "demo" && !s.name.contains("_hosts"));
+    let thrown: Vec<Scenario> =
+        known.flat_map(|s| (1..=seeds).map(move |n| Scenario { seed: s.seed + 1_000 * n, ..s.clone() })).collect();
+    let mut wrong = complaints("as it is", &thrown);
+    for variant in variants::ALL {
+        wrong.extend(complaints(variant.title, &variants::of_all(variant, &thrown)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn complaints(title: &str, scenarios: &[Scenario]) -> Vec<String> {
+    let judged: Vec<Vec<String>> = each(scenarios, |s| judge_scenario(s).complaints());
+    let good = judged.iter().filter(|complaints| complaints.is_empty()).count();
+    let _ = writeln!(stderr(), "{title}: {good} of {} without complaint", judged.len());
+    let seeds = scenarios.iter().map(|s| s.seed);
+    let said = judged.into_iter().zip(seeds);
+    said.flat_map(|(all, seed)| all.into_iter().map(move |c| format!("{title}, seed {seed}: {c}"))).collect()
+}
