@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Severity;
+use crate::sketch::Latency;
 use crate::tick::{FlowKey, LinkId, Move, QpKey};
 
 use super::config::{Knob, Knobs, hold};
@@ -13,7 +14,8 @@ pub(super) static KIND: Kind = Kind {
     name: "failover",
     title: "Flows moved from one link to another",
     shows: "The last packet of a flow on one link and its first on an alternative link; the time between is its convergence. \
-            A link that carries nothing afterwards has failed (warning); one that goes on has shed flows (information). \
+            A link that carries nothing afterwards, for longer than it ever paused before, has failed (warning); one that goes on has \
+            shed flows (information). \
             The class tells what noticed: the data plane (within 1 ms), BFD or loss of carrier (within 50 ms), routing or bonding (longer).",
     advice: "Check the link that was left: port state, optics, BFD and routing log at that time.",
     knobs: &[
@@ -49,20 +51,81 @@ struct Failover {
     data_plane_ns: u64,
     bfd_ns: u64,
     critical_ns: u64,
+    exits: Exits,
 }
 
 /// Flows that left one link at one time.
-pub(super) struct Exodus<'a> {
+#[derive(Clone)]
+pub(super) struct Exodus {
     /// The link they left.
     pub from: LinkId,
-    moves: Vec<&'a Move>,
+    moves: Vec<Move>,
+    /// The link failed: it carries nothing since, or flows lost what they had on it.
+    pub failed: bool,
+    /// It was told before.
+    told: bool,
+}
+
+/// Who left which link, and whether that link failed. It may be clear only later that nothing comes on it any more.
+#[derive(Default)]
+pub(super) struct Exits {
+    /// Idle gaps of each link, and the longest usual of them, ns.
+    usual: BTreeMap<LinkId, (Latency, u64)>,
+    /// Links that carried nothing since, which their habit may explain.
+    open: Vec<Exodus>,
+}
+
+/// Most events that wait to be decided.
+const OPEN: usize = 4_096;
+/// What has not been decided after this stays as it was said.
+const OPEN_NS: u64 = 1_000_000_000;
+
+impl Exits {
+    /// Events of this tick, and those before it of which it is clear now that the link failed.
+    pub fn judge(&mut self, view: &View<'_>) -> Vec<Exodus> {
+        let mut all = self.decided(view);
+        for mut exodus in exoduses(view) {
+            let silent = exodus.dead(view);
+            exodus.failed = exodus.lost(view) || silent && self.beyond_habit(view, &exodus);
+            if silent && !exodus.failed && self.open.len() < OPEN {
+                self.open.push(Exodus { told: true, ..exodus.clone() });
+            }
+            all.push(exodus);
+        }
+        self.learn(view);
+        all
+    }
+
+    fn decided(&mut self, view: &View<'_>) -> Vec<Exodus> {
+        let now_ns = view.map.now_ns();
+        let mut open = std::mem::take(&mut self.open);
+        open.retain(|e| e.dead(view) && e.first_move_ns() + OPEN_NS > now_ns);
+        let (mut decided, open): (Vec<Exodus>, _) = open.into_iter().partition(|e| self.beyond_habit(view, e));
+        self.open = open;
+        decided.iter_mut().for_each(|e| e.failed = true);
+        decided
+    }
+
+    /// The link carries nothing for longer than it used to pause.
+    fn beyond_habit(&self, view: &View<'_>, exodus: &Exodus) -> bool {
+        let usual_ns = self.usual.get(&exodus.from).map_or(0, |(_, usual)| *usual);
+        view.map.now_ns().saturating_sub(view.map.last_ns(exodus.from)) > usual_ns
+    }
+
+    fn learn(&mut self, view: &View<'_>) {
+        for link in view.tick.links.iter().filter(|l| !l.idle.0.is_empty()) {
+            let (idle, usual) = self.usual.entry(LinkId(link.link)).or_default();
+            idle.merge(&link.idle);
+            *usual = idle.quantiles().map_or(0, |q| q.p999);
+        }
+    }
 }
 
 fn gap_ns(m: &Move) -> u64 {
     m.first_on_to_ns.saturating_sub(m.last_on_from_ns)
 }
 
-impl Exodus<'_> {
+impl Exodus {
     fn first_move_ns(&self) -> u64 {
         self.moves.iter().map(|m| m.first_on_to_ns).min().unwrap_or(0)
     }
@@ -78,13 +141,13 @@ impl Exodus<'_> {
         back.is_some_and(|back| [self.from, back].iter().all(|l| silent_at(view, *l, self.first_move_ns())))
     }
 
-    fn cut(&self) -> impl Iterator<Item = &&Move> {
+    fn cut(&self) -> impl Iterator<Item = &Move> {
         self.moves.iter().filter(|m| m.rewound_packets > 0)
     }
 
-    /// The link failed: it carries nothing since, or flows lost what they had on it.
-    pub fn failed(&self, view: &View<'_>) -> bool {
-        self.dead(view) || self.cut().next().is_some() || self.interrupted(view)
+    /// Flows lost what they had on the link.
+    fn lost(&self, view: &View<'_>) -> bool {
+        self.cut().next().is_some() || self.interrupted(view)
     }
 
     /// The last packet on the link before they left.
@@ -96,7 +159,7 @@ impl Exodus<'_> {
 
     /// Gaps, shortest first.
     fn gaps(&self) -> Vec<u64> {
-        let mut gaps: Vec<u64> = self.moves.iter().map(|m| gap_ns(m)).collect();
+        let mut gaps: Vec<u64> = self.moves.iter().map(gap_ns).collect();
         gaps.sort_unstable();
         gaps
     }
@@ -104,7 +167,7 @@ impl Exodus<'_> {
     /// The time that the event cost: the longest stall of a flow that had to repeat what it had sent. Without one, the shortest
     /// gap: a flow that had nothing to send says only that the move took no longer than its pause.
     fn convergence_ns(&self) -> u64 {
-        let stalled = self.cut().map(|m| gap_ns(m)).max();
+        let stalled = self.cut().map(gap_ns).max();
         stalled.or_else(|| self.gaps().first().copied()).unwrap_or(0)
     }
 }
@@ -142,19 +205,20 @@ pub(super) fn moves<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Move> {
 const APART_NS: u64 = 20_000_000;
 
 /// Events of a tick: flows that left the same link at about the same time.
-pub(super) fn exoduses<'a>(view: &View<'a>) -> Vec<Exodus<'a>> {
-    let mut by_link: BTreeMap<LinkId, Vec<&Move>> = BTreeMap::new();
-    moves(view).for_each(|m| by_link.entry(m.from).or_default().push(m));
-    let mut all: Vec<Exodus<'_>> = Vec::new();
+fn exoduses(view: &View<'_>) -> Vec<Exodus> {
+    let mut by_link: BTreeMap<LinkId, Vec<Move>> = BTreeMap::new();
+    moves(view).for_each(|m| by_link.entry(m.from).or_default().push(*m));
+    let mut all: Vec<Exodus> = Vec::new();
     for (from, mut moves) in by_link {
         moves.sort_by_key(|m| (m.last_on_from_ns, m.first_on_to_ns, m.flow));
         let mut newest = 0;
         for m in moves {
-            match all.last_mut().filter(|e| e.from == from && m.last_on_from_ns <= newest + APART_NS) {
+            let last_ns = m.last_on_from_ns;
+            match all.last_mut().filter(|e| e.from == from && last_ns <= newest + APART_NS) {
                 Some(exodus) => exodus.moves.push(m),
-                None => all.push(Exodus { from, moves: vec![m] }),
+                None => all.push(Exodus { from, moves: vec![m], failed: false, told: false }),
             }
-            newest = m.last_on_from_ns;
+            newest = last_ns;
         }
     }
     all
@@ -166,6 +230,7 @@ impl Failover {
             data_plane_ns: knobs.ns("data_plane_ms"),
             bfd_ns: knobs.ns("bfd_ms"),
             critical_ns: knobs.ns("critical_ms"),
+            exits: Exits::default(),
         }
     }
 
@@ -177,10 +242,10 @@ impl Failover {
         }
     }
 
-    fn symptom(&self, view: &View<'_>, exodus: &Exodus<'_>) -> Symptom {
+    fn symptom(&self, view: &View<'_>, exodus: &Exodus) -> Symptom {
         let newest = exodus.moves.iter().map(|m| m.first_on_to_ns).max().unwrap_or(0);
         let convergence = exodus.convergence_ns();
-        let severity = match (exodus.failed(view), convergence > self.critical_ns) {
+        let severity = match (exodus.failed, convergence > self.critical_ns) {
             (true, true) => Severity::Critical,
             (true, false) => Severity::Warning,
             (false, _) => Severity::Info,
@@ -190,13 +255,15 @@ impl Failover {
         let rewound = exodus.moves.iter().map(|m| m.rewound_packets).max().unwrap_or(0);
         let mut symptom = Symptom::new(About::Link(exodus.from), severity, exodus.since_ns(view), newest)
             .worst(convergence as f64 / 1e6, "ms", self.data_plane_ns as f64 / 1e6)
-            .sum("flows", exodus.moves.len() as f64)
-            .sum("flows_cut", exodus.cut().count() as f64)
             .peak("convergence_ns", convergence as f64)
             .peak("gap_ns_p50", middle as f64)
             .peak("gap_ns_max", gaps.last().copied().unwrap_or(0) as f64)
             .peak("rewound_packets_max", rewound.into())
             .note(format!("{}; class: {}", fate(view, exodus), self.class(convergence)));
+        if exodus.told {
+            return symptom;
+        }
+        symptom = symptom.sum("flows", exodus.moves.len() as f64).sum("flows_cut", exodus.cut().count() as f64);
         for m in &exodus.moves {
             if let Some(dst_qp) = m.flow.dst_qp {
                 symptom.qps.push(QpKey { src: m.flow.src, dst: m.flow.dst, dst_qp });
@@ -208,7 +275,7 @@ impl Failover {
     }
 }
 
-fn fate(view: &View<'_>, exodus: &Exodus<'_>) -> String {
+fn fate(view: &View<'_>, exodus: &Exodus) -> String {
     let mut to: Vec<String> = exodus.moves.iter().map(|m| view.map.name(m.to)).collect();
     to.sort();
     to.dedup();
@@ -221,7 +288,8 @@ fn fate(view: &View<'_>, exodus: &Exodus<'_>) -> String {
 
 impl Detector for Failover {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
-        out.extend(exoduses(view).iter().map(|exodus| self.symptom(view, exodus)));
+        let events = self.exits.judge(view);
+        out.extend(events.iter().map(|exodus| self.symptom(view, exodus)));
     }
 }
 

@@ -50,6 +50,7 @@ struct LinkFlap {
     critical: usize,
     window_ns: u64,
     silence: Silence,
+    exits: failover::Exits,
     states: BTreeMap<LinkId, State>,
 }
 
@@ -70,6 +71,7 @@ impl LinkFlap {
             critical: knobs.count("critical_flaps") as usize,
             window_ns: knobs.ns("window_ms"),
             silence: Silence::new(knobs),
+            exits: failover::Exits::default(),
             states: BTreeMap::new(),
         }
     }
@@ -110,7 +112,7 @@ fn whole(view: &View<'_>, link: LinkId) -> LinkId {
 impl Detector for LinkFlap {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         let mut events: Vec<(u64, bool, LinkId)> = Vec::new();
-        for exodus in failover::exoduses(view).iter().filter(|e| e.failed(view)) {
+        for exodus in self.exits.judge(view).iter().filter(|e| e.failed) {
             events.push((exodus.since_ns(view), false, exodus.from));
         }
         // A flow that comes to a link shows that it is up.

@@ -64,6 +64,34 @@ fn flows_that_leave_a_living_link_are_information() {
     assert_eq!(scene.one("failover").severity, Severity::Info);
 }
 
+/// A link that pauses for 30 ms now and then, and stops at a moment.
+fn pauses_and_stops(t: &Tick, at: u64) -> LinkTick {
+    LinkTick { idle: SparseHistogram(vec![(bucket_of(30 * MS), 3)]), ..stops(t, 4, at) }
+}
+
+#[test]
+fn a_link_that_pauses_no_longer_than_it_used_to_has_not_failed_yet() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.tick(|t| {
+            t.links = without(t, &[4]);
+            t.links.insert(4, pauses_and_stops(t, 99 * MS));
+        });
+    }
+    scene.tick(|t| {
+        t.links = without(t, &[4]);
+        t.links.insert(4, pauses_and_stops(t, 80 * MS));
+        t.moves = vec![moved(t, 2, (4, 5), (80 * MS, 88 * MS), 0)];
+    });
+    let f = scene.one("failover");
+    assert_eq!(f.severity, Severity::Info, "20 ms of silence, 30 are usual");
+    // It stays silent: then it has failed, and it is the same event.
+    scene.tick(|t| t.links = without(t, &[4]));
+    let f = scene.one("failover");
+    assert_eq!((f.severity, f.since_ns), (Severity::Warning, T0 + 380 * MS));
+    assert!(f.explanation.starts_with("1 flow left"), "{}", f.explanation);
+}
+
 #[test]
 fn hops_of_one_path_and_sprayed_flows_are_no_failover() {
     let mut path = Scene::new();
