@@ -89,5 +89,7 @@ fn what_a_replay_kept_is_served_later() {
     assert_eq!(ids(&findings["rows"]), ids(&report["findings"]));
     let jobs = get(&served.1, "/api/v1/jobs");
     assert_eq!((&jobs["known"], ids(&jobs["rows"])), (&true.into(), ids(&report["jobs"])), "jobs are kept");
-    assert_eq!(get(&served.1, "/api/v1/verdict")["blame"], "network");
+    let verdict = get(&served.1, "/api/v1/verdict");
+    assert_eq!(verdict["blame"], "network");
+    assert_eq!(verdict["jobs_known"].as_u64(), report["jobs"].as_array().map(|jobs| jobs.len() as u64));
 }

@@ -9,7 +9,7 @@ use super::json::with_texts;
 use super::params::Params;
 use super::{ApiError, Context, within};
 
-/// Jobs with their newest steps. `known` is false where an analysis runs and has not told yet, and where the store holds nothing.
+/// Jobs with their newest steps. `known` is false where [`all`] has none.
 pub(super) async fn jobs(State(context): State<Context>, params: Params) -> Result<Json<Value>, ApiError> {
     let steps = params.whole("steps") as usize;
     let newest = |mut job: Job| {
@@ -24,7 +24,8 @@ pub(super) async fn jobs(State(context): State<Context>, params: Params) -> Resu
     Ok(Json(json!({ "known": rows.is_some(), "rows": rows.unwrap_or_else(|| json!([])) })))
 }
 
-async fn all(context: &Context, params: &Params) -> Result<Option<Vec<Job>>, ApiError> {
+/// All jobs of the window; none where an analysis runs and has not told yet, and where the store holds nothing.
+pub(super) async fn all(context: &Context, params: &Params) -> Result<Option<Vec<Job>>, ApiError> {
     if let Some(live) = &context.live {
         return Ok(live.report().map(|report| report.jobs.clone()));
     }

@@ -61,10 +61,11 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
     let (findings, _) = every_finding(&context, &of_window(window)).await?;
     let links = within(context.store.links(window, 1)).await?;
     let report = context.live.as_ref().and_then(crate::Live::report);
+    let known = super::jobs::all(&context, &params).await?;
     let pays = pays(&findings);
     let cards = [
         worst(About::Network, &findings, &links).unwrap_or_else(|| no_fault(&links)),
-        worst(About::Job, &findings, &links).unwrap_or_else(|| jobs(report.as_deref(), &pays)),
+        worst(About::Job, &findings, &links).unwrap_or_else(|| jobs(known.as_deref(), &pays)),
         worst(About::Sight, &findings, &links).unwrap_or_else(|| sight(report.as_deref())),
     ];
     Ok(Json(json!({
@@ -72,7 +73,7 @@ pub(super) async fn verdict(State(context): State<Context>, params: Params) -> R
         "blame": blame(&findings, active(&links) > 0),
         "pays": pays,
         "touched": touched(&findings),
-        "jobs_known": report.as_deref().map(|report| report.jobs.len()),
+        "jobs_known": known.as_ref().map(Vec::len),
         "cards": with_texts(&cards)?,
         "links": links.len(),
         "links_active": active(&links),
@@ -142,7 +143,7 @@ fn no_fault(links: &[LinkRow]) -> Card {
     Card { numbers: BTreeMap::from([("active", active(links) as u64), ("links", links.len() as u64)]), ..card }
 }
 
-fn jobs(report: Option<&Report>, pays: &[Pays]) -> Card {
+fn jobs(known: Option<&[Job]>, pays: &[Pays]) -> Card {
     let paying = pays.iter().filter(|one| one.cost_ns_per_step > 0).count();
     if let Some(dearest) = pays.first().filter(|_| paying > 0) {
         let detail = format!("{} loses {} ns of each step.", dearest.job, dearest.cost_ns_per_step);
@@ -150,18 +151,18 @@ fn jobs(report: Option<&Report>, pays: &[Pays]) -> Card {
         let numbers = BTreeMap::from([("jobs", paying as u64), ("cost_ns", dearest.cost_ns_per_step)]);
         return Card { numbers, ..card };
     }
-    let Some(report) = report else {
-        let why = "Jobs are recognised by a running analysis; this process only serves a store.";
+    let Some(known) = known else {
+        let why = "The analysis has not told of jobs yet.";
         return plain(About::Job, "unknown", "jobs_not_known", "Jobs not known here", why.to_owned());
     };
-    let card = match report.jobs.as_slice() {
+    let card = match known {
         [] => {
             let why = "Hosts that train together show as periodic groups of RDMA traffic; none was found.";
             plain(About::Job, "unknown", "no_job", "No training job recognised", why.to_owned())
         }
         jobs => plain(About::Job, "ok", "jobs_fine", "No job is slowed", names(jobs)),
     };
-    Card { numbers: BTreeMap::from([("jobs", report.jobs.len() as u64)]), ..card }
+    Card { numbers: BTreeMap::from([("jobs", known.len() as u64)]), ..card }
 }
 
 fn names(jobs: &[Job]) -> String {

@@ -58,7 +58,7 @@ export default {
   "about.network": "Network", "about.job": "Jobs", "about.sight": "Our own sight",
   "card.more.one": "{n} more", "card.more.other": "{n} more", "card.no_fault": "No fault found", "card.no_fault.detail": "{active} of {links} links carried packets in this window.",
   "card.no_packet": "No packet in this window", "card.no_packet.detail": "{active} of {links} links carried packets in this window.",
-  "card.jobs_not_known": "Jobs are not known here", "card.jobs_not_known.detail": "Jobs are recognised by a running analysis; this process only serves a store.",
+  "card.jobs_not_known": "Jobs are not known here", "card.jobs_not_known.detail": "The analysis has not told of jobs yet.",
   "card.no_job": "No training job recognised", "card.no_job.detail": "Hosts that train together show as periodic groups of RDMA traffic; none was found.",
   "card.jobs_pay": "Jobs lose time: {jobs}", "card.jobs_pay.detail": "The dearest loses {cost_ns} of each step.", "card.jobs_fine": "No job is slowed", "card.jobs_fine.detail": "{jobs} recognised.",
   "card.sight_not_known": "Our own sight is not known here", "card.sight_not_known.detail": "What the mirror lost is told by a running analysis; this process only serves a store.",

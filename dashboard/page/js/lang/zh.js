@@ -58,7 +58,7 @@ export default {
   "about.network": "网络", "about.job": "训练作业", "about.sight": "自身视野",
   "card.more.one": "另有 {n} 条", "card.more.other": "另有 {n} 条", "card.no_fault": "未发现故障", "card.no_fault.detail": "此时段 {links} 条链路中有 {active} 条承载报文。",
   "card.no_packet": "此时段没有报文", "card.no_packet.detail": "此时段 {links} 条链路中有 {active} 条承载报文。",
-  "card.jobs_not_known": "此处不知道作业", "card.jobs_not_known.detail": "作业由正在运行的分析识别；本进程只提供存储中的数据。",
+  "card.jobs_not_known": "此处不知道作业", "card.jobs_not_known.detail": "分析尚未给出作业信息。",
   "card.no_job": "未识别出训练作业", "card.no_job.detail": "共同训练的主机表现为周期性的 RDMA 流量组；未发现这样的组。",
   "card.jobs_pay": "{jobs} 个作业受损", "card.jobs_pay.detail": "受损最大的作业每步损失 {cost_ns}。", "card.jobs_fine": "没有作业变慢", "card.jobs_fine.detail": "已识别 {jobs} 个作业。",
   "card.sight_not_known": "此处不知道自身视野", "card.sight_not_known.detail": "镜像丢包由正在运行的分析给出；本进程只提供存储中的数据。",
