@@ -45,7 +45,9 @@ fn login(here: &[u8], facts: &mut Facts) -> Answer {
     let keyed =
         if answer { here.be16(36).is_some_and(|s| s & 0xfc00 == 0) && here.len() >= BHS + len } else { len > 0 };
     let keys = text.is_empty() || printable && text.first_of(200).contains(&b'=');
-    if answer && here.len() < BHS + len && len < 1 << 16 {
+    // A request says who asks: without its text it is anybody's.
+    let needed = if answer { len } else { len.min(1) };
+    if here.len() < BHS + needed && len < 1 << 16 {
         return Answer::Unsure;
     }
     if !versions || here.u8(4) != Some(0) || len > 1 << 16 || !session || !keyed || !keys {
@@ -121,5 +123,9 @@ mod tests {
         let two = [response.clone(), response].concat();
         assert_eq!(feed_mid(Over::TCP, 9, 1, &[(false, &two)]).named.unwrap().name, "iscsi");
         assert_eq!(feed_mid(Over::TCP, 9, 1, &[(false, &[0; 48])]).named, None);
+        // A header of libfabric's tcp provider: version 3, length 48.
+        let mut other = vec![0; BHS];
+        other[..10].copy_from_slice(&[3, 1, 1, 0, 0, 0, 0, 0x20, 0, 0x30]);
+        assert_eq!(feed_mid(Over::TCP, 9, 1, &[(true, &other)]).named, None);
     }
 }

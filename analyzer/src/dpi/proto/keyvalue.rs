@@ -240,11 +240,20 @@ fn cassandra(look: &Look<'_>) -> Answer {
             0.93
         }
         (8, true) if body.be32(0).is_some_and(|kind| (1..=5).contains(&kind)) => 0.85,
-        (0, true) if body.be16(4).is_some_and(|n| u32::from(n) < len) => 0.8,
+        (0, true) if cassandra_error(body, len) => 0.8,
         (3 | 14 | 15 | 16 | 10 | 11 | 13 | 12, _) if here.len() == at + 5 + len as usize => 0.7,
         _ => return Answer::NotForUs,
     };
     if sized { Answer::Certain("cassandra", confidence) } else { Answer::NotForUs }
+}
+
+/// A code and words to it.
+fn cassandra_error(body: &[u8], len: u32) -> bool {
+    let words = body.from(6).first_of(8);
+    body.be32(0).is_some_and(|code| code < 0x3000)
+        && body.be16(4).is_some_and(|n| n > 0 && u32::from(n) + 6 <= len)
+        && !words.is_empty()
+        && is_text(words)
 }
 
 /// `ES`, a length, a request, status bits, a version; or a ping without content.
@@ -374,6 +383,10 @@ mod tests {
             named(Over::TCP, 9, 1, b"\x04\0\0\0\x01\0\0\0\x16\0\x01\0\x0bCQL_VERSION\0\x053.0.0"),
             Some("cassandra")
         );
+        // An error has words; the 8-byte answers of ucx_perftest have the same first bytes.
+        assert_eq!(named(Over::TCP, 9, 1, b"\x84\x03\0\0\0\0\0\0\x58\0\0\0\0\0\0\0"), None);
+        let error = b"\x84\0\0\x05\0\0\0\0\x10\0\0\0\x0a\0\x0anot a user";
+        assert_eq!(named(Over::TCP, 9, 1, error), Some("cassandra"));
     }
 
     #[test]

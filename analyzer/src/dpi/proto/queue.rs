@@ -346,7 +346,7 @@ fn kafka(look: &Look<'_>, facts: &mut Facts) -> Answer {
     {
         return Answer::Certain("kafka", 0.95);
     }
-    let confidence = request(here, look.port(9092), facts);
+    let confidence = request(here, look.from_start && look.port(9092), facts);
     match () {
         () if confidence > 0.0 => Answer::Certain("kafka", confidence),
         () if here.len() < 16 => Answer::Unsure,
@@ -359,7 +359,7 @@ fn kafka(look: &Look<'_>, facts: &mut Facts) -> Answer {
 }
 
 /// How well the bytes read as a request.
-fn request(here: &[u8], at_port: bool, facts: &mut Facts) -> f32 {
+fn request(here: &[u8], opens_at_port: bool, facts: &mut Facts) -> f32 {
     let (Some(len), Some(key), Some(version), Some(client)) = (here.be32(0), here.be16(4), here.be16(6), here.be16(12))
     else {
         return 0.0;
@@ -371,7 +371,7 @@ fn request(here: &[u8], at_port: bool, facts: &mut Facts) -> f32 {
         return if here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) { 0.75 } else { 0.0 };
     }
     if client == 0 {
-        return if key <= 3 && at_port && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
+        return if key <= 3 && opens_at_port && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
             0.7
         } else {
             0.0
@@ -414,6 +414,9 @@ mod tests {
         let anonymous = b"\0\0\0\x0a\0\x12\0\0\0\0\0\x05\xff\xff";
         let label = feed(Over::TCP, 9, 1, &[(true, anonymous), (false, b"\0\0\0\x08\0\0\0\x05\0\0\0\0")]);
         assert_eq!(label.named.unwrap().name, "kafka");
+        // The middle of a ZooKeeper conversation at Kafka's port.
+        let other = b"\0\0\0\x0e\0\0\0\x04\0\0\0\x01\0\0\0\x06/train";
+        assert_eq!(feed_mid(Over::TCP, 9, 9092, &[(true, other)]).named, None);
     }
 
     #[test]
