@@ -371,7 +371,11 @@ fn request(here: &[u8], opens_at_port: bool, facts: &mut Facts) -> f32 {
         return if here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) { 0.75 } else { 0.0 };
     }
     if client == 0 {
-        return if key <= 3 && opens_at_port && here.len() == len as usize + 4 && here.be32(8).is_some_and(|c| c < 1 << 16) {
+        return if key <= 3
+            && opens_at_port
+            && here.len() == len as usize + 4
+            && here.be32(8).is_some_and(|c| c < 1 << 16)
+        {
             0.7
         } else {
             0.0
