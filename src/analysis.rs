@@ -230,7 +230,7 @@ fn configured(
     let topology = args.topology.as_deref().map(read_topology).transpose()?.or(known);
     let plan = topology.as_ref().map_or_else(Plan::default, Plan::new);
     let tick_ns = u64::try_from(args.tick.0.as_nanos()).unwrap_or(u64::MAX);
-    let mut worker = WorkerConfig { tick_ns, ..WorkerConfig::default() };
+    let mut worker = WorkerConfig { tick_ns, workers: args.workers.into(), ..WorkerConfig::default() };
     if let Some(path) = &args.signatures {
         worker.signatures = Arc::new(read_signatures(path)?);
     }

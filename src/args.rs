@@ -68,6 +68,9 @@ pub struct AnalysisArgs {
     /// Only frames that match this BPF expression, as in tcpdump; it sees the outer headers.
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
+    /// Workers, each on a thread of its own, that share the frames; the results are those of one.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub workers: u8,
     /// How often is judged and shown, in packet time. A link that falls silent is shown sooner in a live run.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = tick)]
     pub tick: Time,
@@ -157,6 +160,7 @@ impl DissectArgs {
             serve: None,
             config: self.config.clone(),
             preset: None,
+            workers: 1,
             tick: Time(Duration::from_millis(100)),
             sampling: None,
             evidence: None,

@@ -6,6 +6,7 @@ mod analysis;
 pub mod args;
 mod config;
 mod confine;
+mod crew;
 pub mod demo;
 pub mod dissect;
 pub mod doctor;

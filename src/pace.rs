@@ -25,6 +25,11 @@ impl Pacer {
         Self { pace, begun: None }
     }
 
+    /// Packet time follows the wall.
+    pub fn waits(&self) -> bool {
+        matches!(self.pace, Pace::Times(_))
+    }
+
     /// Hands a batch on when its time has come, in parts; how frames are batched changes no result.
     pub fn pass(&mut self, batch: &[Frame<'_>], stop: &AtomicBool, mut hand_on: impl FnMut(&[Frame<'_>])) {
         let Pace::Times(speed) = self.pace else { return hand_on(batch) };

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use analyzer::tick::{Look, Tick};
 use analyzer::topology::Plan;
-use analyzer::worker::{NatureWatch, TapNature, Worker};
+use analyzer::worker::{NatureWatch, TapNature};
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
 
+use crate::crew::Crew;
 use crate::first_look::FirstLook;
 use crate::judge::Message;
 use crate::pace::Pacer;
@@ -50,7 +51,7 @@ pub struct Around<'a> {
 pub fn read(source: &mut dyn Source, around: Around<'_>, progress: &mut dyn FnMut(&[Input])) {
     let Around { settings, ticks, stop, recorder, reload, inputs } = around;
     let mut reader = Reader {
-        worker: Worker::new(settings.worker.clone(), settings.plan.clone()),
+        worker: Crew::new(settings.worker.clone(), settings.plan.clone()),
         plan: settings.plan.clone(),
         interfaces: Vec::new(),
         natures: &settings.natures,
@@ -141,7 +142,7 @@ impl HandOver<'_> {
 }
 
 struct Reader<'a> {
-    worker: Worker,
+    worker: Crew,
     plan: Arc<Plan>,
     /// Those met so far.
     interfaces: Vec<(Interface, TapNature)>,
@@ -186,7 +187,9 @@ impl Reader<'_> {
         let times = 1 + self.worker.links() / LOOK_LINKS;
         if now.duration_since(self.looked) >= LOOK_EVERY * times as u32 {
             self.looked = now;
-            self.hand_over.look(self.worker.look());
+            let Self { worker, hand_over, .. } = self;
+            let look = worker.look(&mut |tick| hand_over.give(tick));
+            hand_over.look(look);
         }
     }
 
@@ -200,7 +203,9 @@ impl Reader<'_> {
     }
 
     fn add_interface(&mut self, interface: &Interface, seen: TapNature) {
-        self.worker.add_interface(interface, self.nature_or(&interface.source, seen));
+        let nature = self.nature_or(&interface.source, seen);
+        let Self { worker, hand_over, .. } = self;
+        worker.add_interface(interface, nature, &mut |tick| hand_over.give(tick));
         self.interfaces.push((interface.clone(), seen));
     }
 
@@ -210,7 +215,7 @@ impl Reader<'_> {
         let Self { worker, hand_over, .. } = self;
         worker.finish(&mut |tick| hand_over.give(tick));
         hand_over.begin_anew(configured.clone());
-        self.worker = Worker::new(configured.worker, configured.plan.clone());
+        self.worker = Crew::new(configured.worker, configured.plan.clone());
         self.plan = configured.plan;
         for (interface, seen) in std::mem::take(&mut self.interfaces) {
             self.add_interface(&interface, seen);
@@ -227,7 +232,13 @@ impl Reader<'_> {
 
     fn analyse(&mut self, batch: &[Frame<'_>]) {
         let Self { worker, hand_over, pacer, stop, .. } = self;
-        pacer.pass(batch, stop, |due| worker.observe(due, &mut |tick| hand_over.give(tick)));
+        let at_once = self.live || pacer.waits();
+        pacer.pass(batch, stop, |due| {
+            worker.observe(due, &mut |tick| hand_over.give(tick));
+            if at_once {
+                worker.go_on(&mut |tick| hand_over.give(tick));
+            }
+        });
         if let (true, Some(last)) = (self.live, batch.last()) {
             let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
             let now = Instant::now();

@@ -192,7 +192,7 @@ pub struct Link {
     pub roce: Option<LinkRoce>,
     /// Peak rates.
     pub burst: Burst,
-    /// Longest silence between two packets.
+    /// Longest silence between two packets, in ns; up to 100 us it is none: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_ns_max: Option<u64>,
     /// Flows seen on it.

@@ -110,7 +110,7 @@ pub struct LinkTick {
     pub first_ns: u64,
     /// Last packet.
     pub last_ns: u64,
-    /// Longest silence that ended in this tick, in ns, and when it ended (it may have begun in an earlier tick).
+    /// Longest silence of more than 100 us that ended in this tick, in ns; 0 without one. It may have begun in an earlier tick.
     pub silent_ns_max: u64,
     /// End of that silence.
     pub silent_until_ns: u64,

@@ -18,6 +18,23 @@ const BURST: usize = 32;
 /// The bytes of a frame are asked for so many frames before it is looked at.
 const AHEAD: usize = 8;
 
+/// Where a frame stands among those of all workers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// Frames before it.
+    pub frame: u64,
+    /// Frames of its tick before it that are whole.
+    pub whole: u64,
+    /// Within one, time does not go back, and no pause frame comes.
+    pub stretch: u32,
+}
+
+/// The capture left it whole.
+#[inline(always)]
+pub(super) fn is_whole(frame: &Frame<'_>) -> bool {
+    frame.bytes.len() as u64 >= u64::from(frame.wire_len)
+}
+
 /// A frame, read.
 pub(super) struct Read<'a> {
     pub packet: Packet<'a>,
@@ -68,7 +85,9 @@ impl<'a> Reads<'a> {
 }
 
 impl Worker {
-    pub(super) fn burst(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
+    /// `moments` say where each frame stands among all; none, where this worker is alone.
+    pub(super) fn burst(&mut self, frames: &[Frame<'_>], moments: &[Moment], ready: &mut dyn FnMut(Tick)) {
+        let mut moments = moments.iter();
         let mut reads = Reads::default();
         let mut looks = [Look::Long(0, None); BURST];
         for (at, burst) in frames.chunks(BURST).enumerate() {
@@ -80,9 +99,21 @@ impl Worker {
             for (look, frame) in looks.iter().zip(burst) {
                 self.pass_time(frame.at_ns, ready);
                 self.count(frame);
+                if let Some(moment) = moments.next() {
+                    self.stands(moment, frame.at_ns);
+                }
                 self.take(look, frame, &mut reads);
-                self.icrc.done();
+                self.icrc.done(is_whole(frame));
             }
+        }
+    }
+
+    /// Among several workers: where the frame stands whose turn it is.
+    fn stands(&mut self, moment: &Moment, at_ns: u64) {
+        self.icrc.stands(moment.whole);
+        self.links.turn(moment.frame, moment.stretch, at_ns);
+        if let Some(births) = &mut self.flows.births {
+            births.frame = moment.frame;
         }
     }
 

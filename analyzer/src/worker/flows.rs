@@ -183,6 +183,31 @@ pub(super) struct Flows {
     /// Places of flows with traffic since the last tick; of one evicted since, [`UNTOUCHED`].
     touched: Vec<u32>,
     qps: HashMap<(Addr, Addr), Vec<u32>, FixedState>,
+    /// Among several workers: the frame whose turn it is, and by place the frame that began each flow.
+    pub births: Option<Births>,
+}
+
+/// When flows began, in frames.
+#[derive(Debug, Default)]
+pub(super) struct Births {
+    pub frame: u64,
+    by_place: Vec<u64>,
+}
+
+impl Births {
+    fn note(&mut self, place: u32) {
+        if self.by_place.len() <= place as usize {
+            self.by_place.resize(place as usize + 1, 0);
+        }
+        if let Some(at) = self.by_place.get_mut(place as usize) {
+            *at = self.frame;
+        }
+    }
+
+    /// The frame that began the flow at a place.
+    pub fn of(&self, place: u32) -> u64 {
+        self.by_place.get(place as usize).copied().unwrap_or(0)
+    }
 }
 
 /// Hash of a key: two multiplications of all of its bytes.
@@ -223,6 +248,7 @@ impl Flows {
             evicted: 0,
             touched: Vec::new(),
             qps: HashMap::default(),
+            births: None,
         }
     }
 
@@ -294,6 +320,9 @@ impl Flows {
             self.evict(key, hash)
         };
         self.index.insert(hash, place);
+        if let Some(births) = &mut self.births {
+            births.note(place);
+        }
         if key.dst_qp.is_none() {
             self.join_directions(place, &reversed(&key));
         } else {

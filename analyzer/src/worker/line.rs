@@ -12,8 +12,6 @@ pub(super) struct Line {
     pub bytes: u64,
     /// Newest packet, after the start; beyond the bin when the line is closed.
     last: u32,
-    /// A longer silence is the longest yet.
-    silent: u32,
     pub packets: u32,
     pub ect: u32,
     pub sources: [u64; 4],
@@ -21,13 +19,11 @@ pub(super) struct Line {
 
 impl Line {
     /// Nothing is gathered.
-    pub const CLOSED: Self =
-        Self { start_ns: 0, bytes: 0, last: u32::MAX, silent: 0, packets: 0, ect: 0, sources: [0; 4] };
+    pub const CLOSED: Self = Self { start_ns: 0, bytes: 0, last: u32::MAX, packets: 0, ect: 0, sources: [0; 4] };
 
     /// Open for packets of the bin that begins at `start_ns`, after one at `at_ns`.
-    pub fn within(start_ns: u64, at_ns: u64, silent_ns_max: u64) -> Self {
-        let silent = silent_ns_max.min(BIN_100US_NS) as u32;
-        Self { start_ns, last: (at_ns - start_ns) as u32, silent, ..Self::CLOSED }
+    pub fn within(start_ns: u64, at_ns: u64) -> Self {
+        Self { start_ns, last: (at_ns - start_ns) as u32, ..Self::CLOSED }
     }
 
     /// Newest packet.
@@ -44,9 +40,8 @@ impl Line {
     #[inline(always)]
     pub fn gather(&mut self, at_ns: u64, bytes: u32, ect: bool, source: u8) -> bool {
         let since = at_ns.wrapping_sub(self.start_ns);
-        let gap = since.wrapping_sub(u64::from(self.last));
-        // A time before the newest packet's gives a gap beyond all silences.
-        if since >= BIN_100US_NS || gap > u64::from(self.silent) {
+        // Within a bin no silence is longer than one; a time before the newest packet's goes the long way.
+        if since >= BIN_100US_NS || since < u64::from(self.last) {
             return false;
         }
         self.last = since as u32;

@@ -8,7 +8,9 @@ use foldhash::fast::FixedState;
 
 use super::ahead::ask;
 use super::line::Line;
+use super::link_names::describe;
 use super::meter::Meter;
+use super::notes::{Hold, Note, Notes, Passing};
 use super::rdma::Beside;
 use crate::packet::{Addr, MirrorKey, MirrorKind, Packet, Transport};
 use crate::tick::{LinkId, LinkInfo, LinkTick, Look};
@@ -16,7 +18,7 @@ use crate::topology::Plan;
 
 /// What made a link that no topology names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Origin {
+pub(super) enum Origin {
     Mirror(MirrorKey, Option<bool>),
     HostSends(Addr),
     HostReceives(Addr),
@@ -36,7 +38,7 @@ pub(super) struct On {
 }
 
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
-const CAPACITY: usize = 16_384;
+pub(super) const CAPACITY: usize = 16_384;
 
 /// The link table of a worker, with its meters.
 #[derive(Debug)]
@@ -53,6 +55,19 @@ pub(super) struct Links {
     shared: bool,
     announced: usize,
     pub left_out: u64,
+    /// Among several workers.
+    team: Option<Box<Beginnings>>,
+}
+
+/// What a worker among several says of its links beside what they did.
+#[derive(Debug, Default)]
+struct Beginnings {
+    notes: Notes,
+    /// Of each link the frame that made it, and the other direction's identifier.
+    links: Vec<(u64, Option<String>)>,
+    /// Of each MAC address when it sent last.
+    spoke: Vec<u64>,
+    now_ns: u64,
 }
 
 impl Links {
@@ -69,7 +84,13 @@ impl Links {
             shared: false,
             announced: 0,
             left_out: 0,
+            team: None,
         }
+    }
+
+    /// One table of several.
+    pub fn among_several(plan: Arc<Plan>) -> Self {
+        Self { team: Some(Box::default()), ..Self::new(plan) }
     }
 
     /// The links of a packet that came through `tap` (file or device).
@@ -110,7 +131,9 @@ impl Links {
         let reverse = info.reverse.take();
         info.mirror = *key;
         info.tap = tap.to_owned();
-        let link = self.push(info)?;
+        let other = reverse.filter(|_| self.team.is_some()).and_then(|r| self.plan.links.get(r.0 as usize));
+        let other = other.map(|other| other.id.clone());
+        let link = self.push(info, other)?;
         self.by_plan.insert(planned, link);
         if let Some(other) = reverse.and_then(|planned| self.by_plan.get(&planned).copied()) {
             self.join(link, other);
@@ -153,6 +176,7 @@ impl Links {
             }
             None => self.hosts.push(host),
         }
+        self.spoke(place);
         Some(place)
     }
 
@@ -162,6 +186,41 @@ impl Links {
         let full = self.hosts.len() >= CAPACITY;
         if let Some(known) = speaker.and_then(|place| self.hosts.get_mut(place as usize)).filter(|_| !full) {
             *known = host;
+            speaker.into_iter().for_each(|place| self.spoke(place));
+        }
+    }
+
+    fn spoke(&mut self, place: u32) {
+        if let Some(team) = &mut self.team {
+            if team.spoke.len() <= place as usize {
+                team.spoke.resize(place as usize + 1, 0);
+            }
+            team.spoke.iter_mut().skip(place as usize).take(1).for_each(|at| *at = team.now_ns);
+        }
+    }
+
+    /// Among several workers: which host sent from a MAC address last, and when.
+    pub fn speaker(&self, mac: [u8; 6]) -> Option<(u64, Addr)> {
+        let place = *self.place_of_mac.get(&mac)?;
+        let at = self.team.as_ref()?.spoke.get(place as usize)?;
+        self.hosts.get(place as usize).map(|&host| (*at, host))
+    }
+
+    /// Among several workers: a host sent from a MAC address, as another of them saw.
+    pub fn heard(&mut self, mac: [u8; 6], (at_ns, host): (u64, Addr)) {
+        if let Some(team) = &mut self.team {
+            team.now_ns = at_ns;
+        }
+        self.speaks(mac, host);
+    }
+
+    /// Among several workers: some MAC address is that of several hosts, which one worker alone may not have seen. `spoke` are the
+    /// senders of conversations by their place, and when each sent last.
+    pub fn is_shared(&mut self, spoke: impl Iterator<Item = (u32, u64)>) {
+        self.shared = true;
+        let Some(team) = &mut self.team else { return };
+        for (place, at_ns) in spoke {
+            team.spoke.iter_mut().skip(place as usize).take(1).for_each(|at| *at = at_ns.max(*at));
         }
     }
 
@@ -212,21 +271,23 @@ impl Links {
             self.left_out += 1;
             return None;
         }
-        let info = describe(origin, tap, |host| self.plan.host_name(host).map(str::to_owned));
-        let link = self.push(info)?;
-        self.by_origin.insert(origin, link);
+        let named = |host| self.plan.host_name(host).map(str::to_owned);
+        let info = describe(origin, tap, named);
         let other = match origin {
             Origin::HostSends(host) => Some(Origin::HostReceives(host)),
             Origin::HostReceives(host) => Some(Origin::HostSends(host)),
             _ => None,
         };
+        let other_id = other.filter(|_| self.team.is_some()).map(|other| describe(other, tap, named).id);
+        let link = self.push(info, other_id)?;
+        self.by_origin.insert(origin, link);
         if let Some(other) = other.and_then(|o| self.by_origin.get(&o).copied()) {
             self.join(link, other);
         }
         Some(link)
     }
 
-    fn push(&mut self, mut info: LinkInfo) -> Option<LinkId> {
+    fn push(&mut self, mut info: LinkInfo, other: Option<String>) -> Option<LinkId> {
         if self.infos.len() >= CAPACITY {
             self.left_out += 1;
             return None;
@@ -236,6 +297,9 @@ impl Links {
         self.infos.push(info);
         self.meters.push(Meter::default());
         self.lines.push(Line::CLOSED);
+        if let Some(team) = &mut self.team {
+            team.links.push((team.notes.frame, other));
+        }
         Some(link)
     }
 
@@ -244,13 +308,46 @@ impl Links {
         self.meters.get_mut(link.0 as usize)
     }
 
-    /// The meter of a link as it is by now.
-    pub fn meter_now(&mut self, link: LinkId) -> Option<&mut Meter> {
-        let meter = self.meters.get_mut(link.0 as usize)?;
-        if let Some(line) = self.lines.get_mut(link.0 as usize) {
-            settle(line, meter);
+    /// A pause frame holds the sender of a link.
+    pub fn hold(&mut self, link: LinkId, hold: &Hold) {
+        let place = link.0 as usize;
+        let (Some(line), Some(meter)) = (self.lines.get_mut(place), self.meters.get_mut(place)) else { return };
+        let mut notes = self.team.as_mut().map(|team| &mut team.notes);
+        settle(line, meter, notes.as_deref_mut());
+        match notes {
+            None => meter.pause_frame(hold),
+            Some(notes) => {
+                notes.hold(link.0, *hold);
+                meter.held(hold);
+            }
         }
-        Some(meter)
+    }
+
+    /// Among several workers: a pause frame holds the sender of a link, as another of them notes.
+    pub fn held(&mut self, link: LinkId, hold: &Hold) {
+        if let Some(meter) = self.meters.get_mut(link.0 as usize) {
+            meter.held(hold);
+        }
+    }
+
+    /// A congestion notification on a link, which it has carried already.
+    pub fn cnp(&mut self, link: LinkId) {
+        if let Some(meter) = self.meters.get_mut(link.0 as usize) {
+            meter.cnp(self.team.as_mut().map(|team| &mut team.notes));
+        }
+    }
+
+    /// Among several workers: the frame whose turn it is, and which stretch of time it belongs to.
+    #[inline]
+    pub fn turn(&mut self, frame: u64, stretch: u32, now_ns: u64) {
+        let Some(team) = &mut self.team else { return };
+        (team.notes.frame, team.now_ns) = (frame, now_ns);
+        if team.notes.stretch != stretch {
+            for (line, meter) in self.lines.iter_mut().zip(&mut self.meters) {
+                settle(line, meter, Some(&mut team.notes));
+            }
+            team.notes.stretch = stretch;
+        }
     }
 
     /// A packet on a link: `ecn` its ECN bits, `source` the hash of its sender.
@@ -284,9 +381,18 @@ impl Links {
     #[inline(never)]
     fn carry_anew(&mut self, link: usize, at_ns: u64, bytes: u32, ecn: u8, source: u8) {
         let (Some(line), Some(meter)) = (self.lines.get_mut(link), self.meters.get_mut(link)) else { return };
-        settle(line, meter);
-        meter.add(at_ns, bytes.into());
-        meter.slot(at_ns, bytes.into(), source, ecn);
+        match &mut self.team {
+            None => {
+                settle(line, meter, None);
+                meter.add(at_ns, bytes.into());
+                meter.slot(at_ns, bytes.into(), source, ecn);
+            }
+            Some(team) => {
+                settle(line, meter, Some(&mut team.notes));
+                let packet = Passing { at_ns, bytes, ecn, source, held: false };
+                meter.noted(link as u32, &packet, &mut team.notes);
+            }
+        }
         *line = meter.line(at_ns);
     }
 
@@ -311,10 +417,18 @@ impl Links {
         self.infos.len()
     }
 
+    /// Among several workers: of the links not yet handed over the frame that made each, and its other direction; and all notes. To be
+    /// asked before [`Links::take_new`], after [`Links::take_ticks`].
+    pub fn take_beginnings(&mut self) -> (Vec<(u64, Option<String>)>, Vec<Note>) {
+        let announced = self.announced;
+        let taken = self.team.as_mut().map(|t| (t.links.get(announced..).unwrap_or_default().to_vec(), t.notes.take()));
+        taken.unwrap_or_default()
+    }
+
     /// What every link did since the last call.
     pub fn take_ticks(&mut self, end_ns: u64) -> Vec<LinkTick> {
         for (line, meter) in self.lines.iter_mut().zip(&mut self.meters) {
-            settle(line, meter);
+            settle(line, meter, self.team.as_mut().map(|team| &mut team.notes));
         }
         (0u32..).zip(&mut self.meters).filter_map(|(i, meter)| meter.take(LinkId(i), end_ns)).collect()
     }
@@ -322,75 +436,12 @@ impl Links {
 
 /// Carries what a line gathered into its meter; closes it.
 #[inline(always)]
-fn settle(line: &mut Line, meter: &mut Meter) {
+fn settle(line: &mut Line, meter: &mut Meter, notes: Option<&mut Notes>) {
     if line.packets > 0 {
-        meter.gathered(line);
+        match notes {
+            None => meter.gathered(line),
+            Some(notes) => meter.gathered_apart(line, notes),
+        }
     }
     *line = Line::CLOSED;
-}
-
-fn describe(origin: Origin, tap: &str, name: impl Fn(Addr) -> Option<String>) -> LinkInfo {
-    let called = |host: Addr| name(host).unwrap_or_else(|| host.to_string());
-    let (id, from, to, mirror, host) = match origin {
-        Origin::HostSends(h) => (format!("host:{h}:tx"), called(h), "fabric".into(), MirrorKey::default(), Some(h)),
-        Origin::HostReceives(h) => (format!("host:{h}:rx"), "fabric".into(), called(h), MirrorKey::default(), Some(h)),
-        Origin::PausedBy(mac) => {
-            let mac = Addr::mac(mac).to_string();
-            (format!("port:{mac}:rx"), "fabric".into(), mac, MirrorKey::default(), None)
-        }
-        Origin::Mirror(key, egress) => {
-            let id = mirror_id(&key, egress);
-            (id.clone(), id, "unknown".into(), key, None)
-        }
-    };
-    let label = match origin {
-        Origin::Mirror(..) => id.clone(),
-        _ => format!("{from}->{to}"),
-    };
-    LinkInfo {
-        link: LinkId(0),
-        id,
-        name: label,
-        from,
-        to,
-        speed_bps: None,
-        group: None,
-        mirror,
-        tap: tap.to_owned(),
-        reverse: None,
-        host,
-        to_host: matches!(origin, Origin::HostReceives(_)),
-    }
-}
-
-/// `rspan:152`, `erspan2:10.0.0.1/11`, `vxlan:10.0.0.1/5001`, with `:tx` or `:rx` where the mirror tells the direction.
-fn mirror_id(key: &MirrorKey, egress: Option<bool>) -> String {
-    let kind = match key.kind {
-        MirrorKind::Plain => "plain",
-        MirrorKind::Rspan => "rspan",
-        MirrorKind::Erspan1 => "erspan1",
-        MirrorKind::Erspan2 => "erspan2",
-        MirrorKind::Erspan3 => "erspan3",
-        MirrorKind::Gretap => "gretap",
-        MirrorKind::Vxlan => "vxlan",
-        MirrorKind::Geneve => "geneve",
-    };
-    let mut id = kind.to_owned();
-    if let Some(vlan) = key.vlan {
-        id.push_str(&format!(":{vlan}"));
-    }
-    if let Some(source) = key.source {
-        id.push_str(&format!(":{source}"));
-    }
-    if let Some(session) = key.session {
-        id.push_str(&format!("/{session}"));
-    }
-    if let Some(port) = key.port {
-        id.push_str(&format!("/{port}"));
-    }
-    match egress {
-        Some(true) => id + ":tx",
-        Some(false) => id + ":rx",
-        None => id,
-    }
 }

@@ -1,6 +1,7 @@
 //! What one link does, measured between two ticks. Measures only; detectors judge.
 
 use super::line::Line;
+use super::notes::{CLOSED, Hold, Notes, Passing, Run};
 use super::slots::{IDLE_NS, Slots};
 use crate::sketch::Sketch;
 use crate::tick::{LinkId, LinkTick};
@@ -58,6 +59,9 @@ pub(super) struct Meter {
     idle: Sketch,
     last_ns: u64,
     touched: bool,
+    /// Among several workers: its newest run, and until when pause frames hold its sender.
+    run: u32,
+    held_until_ns: u64,
 }
 
 impl Meter {
@@ -68,19 +72,61 @@ impl Meter {
         if first {
             self.delta.first_ns = at_ns;
         }
-        if self.last_ns != 0 && at_ns > self.last_ns && at_ns - self.last_ns > IDLE_NS {
-            self.idle.record(at_ns - self.last_ns);
-        }
-        if self.last_ns != 0 && at_ns > self.last_ns && at_ns - self.last_ns > self.delta.silent_ns_max {
-            self.delta.silent_ns_max = at_ns - self.last_ns;
-            self.delta.silent_until_ns = at_ns;
-        }
-        self.last_ns = self.last_ns.max(at_ns);
+        self.comes(at_ns);
         self.delta.last_ns = self.delta.last_ns.max(at_ns);
         self.delta.packets += 1;
         self.delta.bytes += bytes;
         self.bins_100us.add(at_ns, bytes);
         self.bins_1ms.add(at_ns, bytes);
+    }
+
+    /// The same among several workers: sums stay here, the rest is noted.
+    pub fn noted(&mut self, link: u32, packet: &Passing, notes: &mut Notes) {
+        let first = !self.touched || self.delta.packets == 0;
+        self.touched = true;
+        if first {
+            self.delta.first_ns = packet.at_ns;
+            self.run = CLOSED;
+        }
+        self.last_ns = self.last_ns.max(packet.at_ns);
+        self.delta.last_ns = self.delta.last_ns.max(packet.at_ns);
+        self.delta.packets += 1;
+        self.delta.bytes += u64::from(packet.bytes);
+        self.delta.ect_packets += u64::from(packet.ecn != 0);
+        self.delta.ce_packets += u64::from(packet.ecn == 3);
+        let packet = Passing { held: packet.at_ns < self.held_until_ns, ..*packet };
+        self.run = notes.passes(link, self.run, packet.at_ns - packet.at_ns % BIN_100US_NS, &packet);
+    }
+
+    /// Reads a note of another's packets.
+    pub fn read(&mut self, run: &Run) {
+        self.touched = true;
+        if self.delta.packets == 0 {
+            self.delta.first_ns = run.first_ns;
+        }
+        self.comes(run.first_ns);
+        self.last_ns = self.last_ns.max(run.last_ns);
+        self.delta.packets += u64::from(run.packets);
+        self.bins_100us.add(run.first_ns, run.bytes);
+        self.bins_1ms.add(run.first_ns, run.bytes);
+        self.slots.run(run);
+    }
+
+    /// A pause frame, for the slots.
+    pub fn pause_frame(&mut self, hold: &Hold) {
+        self.slots.pause(hold.at_ns, hold.hold_ns, hold.holds);
+    }
+
+    /// A packet after a silence, which is one from [`IDLE_NS`] on.
+    fn comes(&mut self, at_ns: u64) {
+        let silent_ns = at_ns.saturating_sub(self.last_ns);
+        if self.last_ns != 0 && silent_ns > IDLE_NS {
+            self.idle.record(silent_ns);
+            if silent_ns > self.delta.silent_ns_max {
+                (self.delta.silent_ns_max, self.delta.silent_until_ns) = (silent_ns, at_ns);
+            }
+        }
+        self.last_ns = self.last_ns.max(at_ns);
     }
 
     /// The same packet for the slots: who sent it, its ECN bits, whether it is a congestion notification.
@@ -91,19 +137,34 @@ impl Meter {
     }
 
     /// One of the packets was a congestion notification.
-    pub fn cnp(&mut self) {
+    pub fn cnp(&mut self, notes: Option<&mut Notes>) {
         self.delta.cnp_packets += 1;
-        self.slots.cnp();
+        match notes {
+            None => self.slots.cnp(),
+            Some(notes) => notes.run(self.run).into_iter().for_each(|run| run.cnps += 1),
+        }
     }
 
-    /// What a line gathered within one bin, behind a packet that [`Meter::add`] took.
-    pub fn gathered(&mut self, line: &Line) {
+    /// What a line gathered within one bin, behind a packet that [`Meter::noted`] took.
+    pub fn gathered_apart(&mut self, line: &Line, notes: &mut Notes) {
+        self.sums(line);
+        if let Some(run) = notes.run(self.run) {
+            run.gathered(line);
+        }
+    }
+
+    fn sums(&mut self, line: &Line) {
         let last_ns = line.last_ns();
         self.last_ns = self.last_ns.max(last_ns);
         self.delta.last_ns = self.delta.last_ns.max(last_ns);
         self.delta.packets += u64::from(line.packets);
         self.delta.bytes += line.bytes;
         self.delta.ect_packets += u64::from(line.ect);
+    }
+
+    /// What a line gathered within one bin, behind a packet that [`Meter::add`] took.
+    pub fn gathered(&mut self, line: &Line) {
+        self.sums(line);
         self.bins_100us.more(line.bytes);
         self.bins_1ms.more(line.bytes);
         self.slots.add(line.packets.into(), line.bytes, line.ect.into(), &line.sources);
@@ -111,8 +172,8 @@ impl Meter {
 
     /// A line for what follows `at_ns` within its bin, if nothing but sums changes there.
     pub fn line(&self, at_ns: u64) -> Line {
-        let plain = self.last_ns == at_ns && self.slots.is_free(at_ns);
-        if plain { Line::within(at_ns - at_ns % BIN_100US_NS, at_ns, self.delta.silent_ns_max) } else { Line::CLOSED }
+        let plain = self.last_ns == at_ns && self.slots.is_free(at_ns) && self.held_until_ns <= at_ns;
+        if plain { Line::within(at_ns - at_ns % BIN_100US_NS, at_ns) } else { Line::CLOSED }
     }
 
     /// The newest packet; 0 without any.
@@ -132,12 +193,11 @@ impl Meter {
         self.rtt.record(ns);
     }
 
-    /// A pause frame of several classes: for the slots the class that is held longest counts.
-    pub fn pause_frame(&mut self, at_ns: u64, quanta: &[Option<u16>], speed_bps: Option<u64>) {
-        let longest = quanta.iter().flatten().max().copied();
-        let speed_bps = speed_bps.filter(|&s| s > 0);
-        let hold_ns = longest.zip(speed_bps).map(|(q, speed)| u64::from(q) * 512 * 1_000_000_000 / speed);
-        self.slots.pause(at_ns, hold_ns, longest.is_some_and(|q| q > 0));
+    /// Among several workers: the sender is held, which all of them know.
+    pub fn held(&mut self, hold: &Hold) {
+        if let Some(ns) = hold.hold_ns {
+            self.held_until_ns = hold.at_ns.saturating_add(ns);
+        }
     }
 
     /// The sender of this direction is told to pause one class for `quanta` of 512 bit times; 0 ends a pause.

@@ -7,12 +7,14 @@ mod flows;
 mod icrc;
 pub(crate) mod index;
 mod line;
+mod link_names;
 mod links;
 mod messages;
 mod meter;
 mod naming;
 mod nature;
 mod neighbours;
+mod notes;
 mod peek;
 mod rdma;
 mod slots;
@@ -20,6 +22,7 @@ mod swift;
 mod talks;
 mod taps;
 mod tcp;
+mod team;
 mod turn;
 mod views;
 
@@ -34,12 +37,14 @@ use crate::topology::Plan;
 use crate::wire::{Decoder, Refusal};
 
 pub use nature::NatureWatch;
+pub use team::{Batch, Dealt, Member, Team};
 
 use flows::{Flow, FlowDelta, Flows};
 use links::Links;
 use messages::MessageLog;
 use rdma::{Connections, Rdma};
 use taps::Taps;
+use team::Apart;
 
 /// What is known of an interface's mirror beyond its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub struct WorkerConfig {
     pub signatures: Arc<Signatures>,
     /// The taps deliver a sample: sequence numbers say nothing.
     pub sampled: bool,
+    /// Workers that share the frames, at most 64. The results are the same.
+    pub workers: usize,
     /// Plain packets take the short way. Without it the results are the same, and take longer: for comparison.
     pub short_way: bool,
 }
@@ -84,6 +91,7 @@ impl Default for WorkerConfig {
             rdma_ports: vec![4791],
             signatures: Arc::default(),
             sampled: false,
+            workers: 1,
             short_way: true,
         }
     }
@@ -97,6 +105,18 @@ struct Port {
     pcapng_interface: u32,
     fcs_len: u8,
     nature: TapNature,
+}
+
+impl Port {
+    fn of(interface: &Interface, nature: TapNature) -> Self {
+        Self {
+            source: interface.source.as_str().into(),
+            link_type: interface.link_type,
+            pcapng_interface: interface.index_in_file,
+            fcs_len: interface.fcs_len,
+            nature,
+        }
+    }
 }
 
 /// Decodes, attributes and measures.
@@ -119,6 +139,10 @@ pub struct Worker {
     tick_start_ns: Option<u64>,
     newest_ns: u64,
     interfaces_unknown: u64,
+    /// One of several: what it hands over beside its ticks.
+    apart: Option<Vec<Apart>>,
+    /// One of several: the frames that began the flows and queue pairs of the tick that is being handed over.
+    births: (Vec<u64>, Vec<u64>),
 }
 
 /// Moves kept per tick.
@@ -144,6 +168,8 @@ impl Worker {
             tick_start_ns: None,
             newest_ns: 0,
             interfaces_unknown: 0,
+            apart: None,
+            births: (Vec::new(), Vec::new()),
             config,
         }
     }
@@ -151,13 +177,7 @@ impl Worker {
     /// Makes an interface known, before its first frame. Interfaces are numbered densely from 0.
     pub fn add_interface(&mut self, interface: &Interface, nature: TapNature) {
         let index = usize::from(interface.id.0);
-        let port = Port {
-            source: interface.source.as_str().into(),
-            link_type: interface.link_type,
-            pcapng_interface: interface.index_in_file,
-            fcs_len: interface.fcs_len,
-            nature,
-        };
+        let port = Port::of(interface, nature);
         if index < self.ports.len() {
             if let Some(place) = self.ports.get_mut(index) {
                 *place = port;
@@ -169,7 +189,7 @@ impl Worker {
 
     /// Observes frames; `ready` gets each tick whose time has passed.
     pub fn observe(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
-        self.burst(frames, ready);
+        self.burst(frames, &[], ready);
     }
 
     /// Time has come to `now_ns` without a frame: `ready` gets the tick whose time has passed. Before the first frame there is no time.
@@ -232,25 +252,41 @@ impl Worker {
             .chain([("link-table-full", left_out), ("interface-unknown", std::mem::take(&mut self.interfaces_unknown))])
             .filter(|&(_, n)| n > 0)
             .collect();
+        capture.refused.sort_unstable();
         let (flows, qps) = self.flow_ticks();
         self.book_gone();
         let ports = &self.ports;
         let taps = self.taps.take(|i| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string()));
         let (messages, messages_left_out) = self.messages.take();
-        let (control, control_left_out) = self.control.take();
+        let (mut control, control_left_out) = self.control.take();
+        control.sort_by_key(|c| (c.at_ns, c.src, c.dst));
+        let links = self.links.take_ticks(end_ns);
+        let mut moves = std::mem::take(&mut self.moves);
+        moves.sort_by_key(|m| (m.first_on_to_ns, m.flow, m.from, m.to));
+        if let Some(apart) = &mut self.apart {
+            let (links, notes) = self.links.take_beginnings();
+            let (flows, qps) = (std::mem::take(&mut self.births.0), std::mem::take(&mut self.births.1));
+            apart.push(Apart {
+                links,
+                notes,
+                flows,
+                qps,
+                taps: taps.iter().map(|&(interface, _)| interface).collect(),
+            });
+        }
         Tick {
             start_ns,
             end_ns,
             widened: 0,
             capture,
             new_links: self.links.take_new(),
-            links: self.links.take_ticks(end_ns),
+            links,
             flows,
             qps,
             control,
             control_left_out,
-            moves: std::mem::take(&mut self.moves),
-            taps,
+            moves,
+            taps: taps.into_iter().map(|(_, tap)| tap).collect(),
             messages,
             messages_left_out,
         }
@@ -271,6 +307,11 @@ impl Worker {
         for place in touched {
             self.flush(place);
             let src_qp = self.src_qp(place);
+            if let Some(births) = &self.flows.births {
+                let at = births.of(place);
+                self.births.0.push(at);
+                self.births.1.extend(self.flows.peek_rdma(place).map(|_| at));
+            }
             if let Some((flow, rdma)) = self.flows.with_talk(place) {
                 let (delta, rtt) = (flow.handed_over(), flow.take_round_trips());
                 if let Some(rdma) = rdma {

@@ -1,5 +1,6 @@
 //! A link's last tick in slots of 10 ms, and its bins of 100 us with their sources and marks. Measures only; detectors judge.
 
+use super::notes::Run;
 use crate::packet::Addr;
 use crate::slot::{LinkSlot, SLOT_NS};
 
@@ -27,6 +28,8 @@ pub(super) struct Slots {
     done: Vec<LinkSlot>,
     bin: Bin,
     hold: Hold,
+    /// As several workers noted it: the frame that was the first one marked in the present slot.
+    ce_frame: u64,
 }
 
 /// The present hold of the sender by pause frames, of whichever class is held longest.
@@ -54,6 +57,24 @@ impl Slots {
             self.now.ce_last_ns = self.now.ce_last_ns.max(at_ns);
             if self.now.ce_first_ns == 0 {
                 self.now.ce_first_ns = at_ns;
+            }
+        }
+    }
+
+    /// Packets of one bin, as a worker among several noted them.
+    pub fn run(&mut self, run: &Run) {
+        if run.first_ns.wrapping_sub(self.bin.start_ns) >= BIN_NS || self.now.length_ns == 0 {
+            self.turn_bin(run.first_ns);
+        }
+        self.add(run.packets.into(), run.bytes, run.ect.into(), &run.sources);
+        self.bin.held_packets += u64::from(run.held);
+        self.now.cnp_packets += u64::from(run.cnps);
+        if run.ce > 0 {
+            self.bin.marked = true;
+            self.now.ce_packets += u64::from(run.ce);
+            self.now.ce_last_ns = self.now.ce_last_ns.max(run.ce_last_ns);
+            if self.now.ce_first_ns == 0 || run.ce_frame < self.ce_frame {
+                (self.now.ce_first_ns, self.ce_frame) = (run.ce_first_ns, run.ce_frame);
             }
         }
     }

@@ -85,6 +85,11 @@ impl Talks {
         }
     }
 
+    /// Senders' MAC addresses by their place, and when each sent last the short way.
+    pub fn spoke(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.all.iter().filter_map(|rdma| rdma.speaker.map(|place| (place, rdma.hot.last_ns)))
+    }
+
     /// Newest packet taken the short way.
     pub fn last_ns(&self, id: Option<u32>) -> u64 {
         id.and_then(|id| self.peek(id)).map_or(0, |rdma| rdma.hot.last_ns)

@@ -71,6 +71,8 @@ pub(super) struct Taps {
     /// The mirror of the last frame in an envelope, and the place of its feed.
     enveloped: Option<(u16, (u32, u16))>,
     enveloped_at: u32,
+    /// Only some frames come here: sequence numbers are followed elsewhere.
+    pub in_part: bool,
     /// The feed of the last frame: most often the next one's too.
     last: u32,
 }
@@ -133,18 +135,22 @@ impl Taps {
     /// Counts a frame of a feed whose place is known; gives that place.
     #[inline(always)]
     pub fn came(&mut self, place: u32, sequence: Option<u32>, truncated: bool, at_ns: u64) -> u32 {
-        let lost = sequence.map_or(0, |sequence| self.sequence(place, sequence));
+        let lost = sequence.filter(|_| !self.in_part).map_or(0, |sequence| self.sequence(place, sequence));
         let Some(feed) = self.feeds.get_mut(place as usize) else { return NO_FEED };
         let delta = &mut feed.delta;
         delta.frames += 1;
         delta.truncated += u64::from(truncated);
-        if lost > 0 {
-            delta.lose(lost.unsigned_abs().into(), at_ns);
-        } else if lost < 0 {
-            // It was counted as lost when the sequence jumped over it; if that was in an earlier tick, it stays counted.
-            delta.lost = delta.lost.saturating_sub(1);
-        }
+        delta.miss(lost, at_ns);
         place
+    }
+
+    /// A frame that another worker counts had this sequence number.
+    pub fn sequence_of(&mut self, place: u32, sequence: u32, at_ns: u64) {
+        let lost = self.sequence(place, sequence);
+        if let Some(feed) = self.feeds.get_mut(place as usize) {
+            feed.delta.frames += 1;
+            feed.delta.miss(lost, at_ns);
+        }
     }
 
     #[inline]
@@ -157,7 +163,8 @@ impl Taps {
         self.last
     }
 
-    fn look_up(&mut self, interface: u16, key: &MirrorKey) -> u32 {
+    /// The number of a feed.
+    pub fn look_up(&mut self, interface: u16, key: &MirrorKey) -> u32 {
         if let Some(&place) = self.places.get(&(interface, *key)) {
             return place;
         }
@@ -192,26 +199,39 @@ impl Taps {
         }
     }
 
-    /// What happened since the last call, in order of the feeds; `name` gives an interface's file or device.
-    pub fn take(&mut self, name: impl Fn(u16) -> String) -> Vec<TapTick> {
+    /// What happened since the last call, in order of the feeds, each with its interface; `name` gives an interface's file or device.
+    pub fn take(&mut self, name: impl Fn(u16) -> String) -> Vec<(u16, TapTick)> {
         let active = self.feeds.iter_mut().filter(|f| f.delta.frames + f.delta.lost > 0);
         let mut taken: Vec<(u16, MirrorKey, Delta)> =
             active.map(|f| (f.interface, f.key, std::mem::take(&mut f.delta))).collect();
         taken.sort_unstable_by_key(|&(interface, key, _)| (interface, key));
-        let tick = |(interface, key, d): (u16, MirrorKey, Delta)| TapTick {
-            source: name(interface),
-            key,
-            frames: d.frames,
-            lost: d.lost,
-            lost_first_ns: d.lost_first_ns,
-            lost_last_ns: d.lost_last_ns,
-            truncated: d.truncated,
+        let tick = |(interface, key, d): (u16, MirrorKey, Delta)| {
+            let tick = TapTick {
+                source: name(interface),
+                key,
+                frames: d.frames,
+                lost: d.lost,
+                lost_first_ns: d.lost_first_ns,
+                lost_last_ns: d.lost_last_ns,
+                truncated: d.truncated,
+            };
+            (interface, tick)
         };
         taken.into_iter().map(tick).collect()
     }
 }
 
 impl Delta {
+    #[inline(always)]
+    fn miss(&mut self, lost: i32, at_ns: u64) {
+        if lost > 0 {
+            self.lose(lost.unsigned_abs().into(), at_ns);
+        } else if lost < 0 {
+            // It was counted as lost when the sequence jumped over it; if that was in an earlier tick, it stays counted.
+            self.lost = self.lost.saturating_sub(1);
+        }
+    }
+
     fn lose(&mut self, count: u64, at_ns: u64) {
         if self.lost == 0 {
             self.lost_first_ns = at_ns;
@@ -235,7 +255,7 @@ mod tests {
         for &(session, sequence) in sequences {
             taps.frame(0, &mirror(session, sequence), false, 1);
         }
-        taps.take(|_| String::new()).iter().map(|t| t.lost).sum()
+        taps.take(|_| String::new()).iter().map(|(_, t)| t.lost).sum()
     }
 
     #[test]

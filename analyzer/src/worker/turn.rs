@@ -5,6 +5,7 @@ use capture::{Frame, InterfaceId};
 use super::burst::Read;
 use super::flows::Route;
 use super::links::On;
+use super::notes::Hold;
 use super::peek::Peek;
 use super::rdma::{CNP, Facts, NO_LINK, Sight};
 use super::slots;
@@ -95,23 +96,23 @@ impl Worker {
         let source = slots::hash(packet.src);
         for link in [on.first, on.second].into_iter().flatten() {
             self.links.carry(link.0 as usize, at_ns, packet.wire_len, ecn, source);
-            let Some(meter) = self.links.meter(link) else { continue };
             if cnp {
-                meter.cnp();
+                self.links.cnp(link);
             }
+            let Some(meter) = self.links.meter(link) else { continue };
             let counters = meter.counters();
             count(counters, packet, outcome);
             counters.roce.book(facts, packet.payload_len);
         }
     }
 
-    fn pause(&mut self, packet: &Packet<'_>, pause: &Pause, interface: InterfaceId, at_ns: u64) {
+    pub(super) fn pause(&mut self, packet: &Packet<'_>, pause: &Pause, interface: InterfaceId, at_ns: u64) {
         let Some(port) = self.ports.get(usize::from(interface.0)) else { return };
         let Some(link) = self.links.paused_by(packet, &port.source) else { return };
         let speed_bps = self.links.speed_bps(link);
-        let Some(meter) = self.links.meter_now(link) else { return };
+        self.links.hold(link, &Hold::of(at_ns, &pause.quanta, speed_bps));
+        let Some(meter) = self.links.meter(link) else { return };
         meter.counters().pfc_frames += 1;
-        meter.pause_frame(at_ns, &pause.quanta, speed_bps);
         for (class, quanta) in pause.quanta.iter().enumerate() {
             if let Some(quanta) = quanta {
                 meter.pause(at_ns, class, *quanta, speed_bps);

@@ -1,0 +1,186 @@
+//! Deals frames out, and keeps what depends on the order of all of them: ticks, and the sequence numbers of mirrors.
+
+use capture::{Frame, Interface, InterfaceId, LinkType};
+
+use super::share::{Whose, look, pair};
+use crate::packet::{Packet, Transport};
+use crate::tick::{FlowKey, TapTick};
+use crate::wire::{Decoder, TapFormat};
+use crate::worker::burst::{Moment, is_whole};
+use crate::worker::taps::{NO_FEED, Taps};
+use crate::worker::{Port, TapNature, WorkerConfig};
+
+/// Shares: a pair of addresses belongs to one, a share to one worker.
+const SHARES: usize = 4_096;
+/// A share that no frame has fallen into yet.
+const NOBODYS: u8 = u8::MAX;
+/// Time that goes back within a bin of this length changes no meter.
+const BIN_NS: u64 = 100_000;
+
+#[derive(Debug)]
+pub(super) struct Dealer {
+    decoder: Decoder,
+    ports: Vec<Port>,
+    taps: Taps,
+    /// The worker of each share: given to whoever has fewest when its first frame comes.
+    shares: Vec<u8>,
+    had: Vec<usize>,
+    tick_ns: u64,
+    tick_start_ns: Option<u64>,
+    frames: u64,
+    whole_in_tick: u64,
+    stretch: u32,
+    bin: u64,
+}
+
+impl Dealer {
+    pub fn new(config: &WorkerConfig, workers: usize) -> Self {
+        Self {
+            decoder: Decoder { rdma_ports: config.rdma_ports.clone() },
+            ports: Vec::new(),
+            taps: Taps::default(),
+            shares: vec![NOBODYS; SHARES],
+            had: vec![0; workers],
+            tick_ns: config.tick_ns.max(1),
+            tick_start_ns: None,
+            frames: 0,
+            whole_in_tick: 0,
+            stretch: 0,
+            bin: 0,
+        }
+    }
+
+    pub fn add_interface(&mut self, interface: &Interface, nature: TapNature) {
+        let index = usize::from(interface.id.0);
+        let port = Port::of(interface, nature);
+        if self.ports.len() <= index {
+            self.ports.resize(index + 1, port.clone());
+        }
+        if let Some(place) = self.ports.get_mut(index) {
+            *place = port;
+        }
+    }
+
+    /// Whether a frame of this time begins another tick: as [`Worker::pass_time`](crate::worker::Worker) has it.
+    #[inline]
+    pub fn turns(&self, at_ns: u64) -> bool {
+        self.tick_start_ns.is_none_or(|start_ns| at_ns >= start_ns.saturating_add(self.tick_ns))
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.tick_start_ns.is_some()
+    }
+
+    /// Another tick begins; gives the taps of the one that ended, if one did.
+    pub fn turn(&mut self, at_ns: u64) -> Option<Vec<(u16, TapTick)>> {
+        self.whole_in_tick = 0;
+        let before = self.tick_start_ns.replace(at_ns - at_ns % self.tick_ns);
+        before.map(|_| self.taps())
+    }
+
+    /// Losses since the last call.
+    pub fn taps(&mut self) -> Vec<(u16, TapTick)> {
+        let ports = &self.ports;
+        let name = |i: u16| ports.get(usize::from(i)).map_or_else(String::new, |p| p.source.to_string());
+        let mut taps = self.taps.take(name);
+        taps.iter_mut().for_each(|(_, tap)| tap.frames = 0);
+        taps
+    }
+
+    pub fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
+        self.taps.dropped(interface.0, at_ns, count);
+    }
+
+    /// A frame passes; says where it stands.
+    #[inline]
+    pub fn passes(&mut self, frame: &Frame<'_>) -> Moment {
+        let bin = frame.at_ns / BIN_NS;
+        if bin < self.bin {
+            self.new_stretch();
+        }
+        self.bin = bin;
+        let moment = Moment { frame: self.frames, whole: self.whole_in_tick, stretch: self.stretch };
+        self.frames += 1;
+        self.whole_in_tick += u64::from(is_whole(frame));
+        moment
+    }
+
+    pub fn new_stretch(&mut self) {
+        self.stretch = self.stretch.wrapping_add(1);
+    }
+
+    #[inline]
+    pub fn whose(&mut self, frame: &Frame<'_>) -> Whose {
+        let Some(port) = self.ports.get(usize::from(frame.interface.0)) else { return Whose::Neighbours };
+        if port.link_type == LinkType::Ethernet
+            && let Some(ends) = look(frame.bytes, frame.wire_len)
+        {
+            if let Some((mirror, sequence)) = ends.envelope {
+                let place = self.taps.enveloped(frame.interface.0, mirror);
+                self.taps.sequence_of(place, sequence, frame.at_ns);
+            }
+            return Whose::Pair(ends.pair);
+        }
+        self.read(frame)
+    }
+
+    /// The decoder's answer.
+    #[inline(never)]
+    fn read(&mut self, frame: &Frame<'_>) -> Whose {
+        let (packet, key) = match self.decode(frame) {
+            Some(Ok(read)) => read,
+            Some(Err(refusal)) => return Whose::Refused(refusal),
+            None => return Whose::Neighbours,
+        };
+        if let Some(sequence) = packet.mirror.sequence {
+            let place = self.taps.look_up(frame.interface.0, &packet.mirror.key);
+            if place != NO_FEED {
+                self.taps.sequence_of(place, sequence, frame.at_ns);
+            }
+        }
+        match key {
+            Some(key) => Whose::Pair(pair(key.src, key.dst)),
+            None if matches!(packet.transport, Transport::Arp(_)) => Whose::Neighbours,
+            None => Whose::Alone,
+        }
+    }
+
+    fn decode<'a>(&self, frame: &Frame<'a>) -> Option<Result<(Packet<'a>, Option<FlowKey>), crate::wire::Refusal>> {
+        let port = self.ports.get(usize::from(frame.interface.0))?;
+        let format = TapFormat { rspan: port.nature.rspan };
+        let fcs = usize::from(port.fcs_len);
+        let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
+        let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
+        let bytes = frame.bytes.get(..end).unwrap_or(frame.bytes);
+        let read = self.decoder.decode(port.link_type, format, bytes, frame.wire_len.saturating_sub(fcs as u32));
+        Some(read.map(|packet| {
+            let key = FlowKey::of_packet(&packet);
+            (packet, key)
+        }))
+    }
+
+    /// The MAC address that a frame came from.
+    pub fn speaker_of(&self, frame: &Frame<'_>) -> Option<[u8; 6]> {
+        let (packet, _) = self.decode(frame)?.ok()?;
+        Some(packet.src_mac.unwrap_or_default())
+    }
+
+    /// The worker that takes a frame: what is nobody's goes to the first.
+    #[inline]
+    pub fn worker_of(&mut self, whose: Whose) -> usize {
+        let Whose::Pair(pair) = whose else { return 0 };
+        let share = pair as usize % SHARES;
+        match self.shares.get(share) {
+            Some(&worker) if worker != NOBODYS => worker.into(),
+            _ => self.give(share),
+        }
+    }
+
+    #[cold]
+    fn give(&mut self, share: usize) -> usize {
+        let worker = (0..self.had.len()).min_by_key(|&n| self.had.get(n).copied()).unwrap_or(0);
+        self.had.iter_mut().skip(worker).take(1).for_each(|had| *had += 1);
+        self.shares.iter_mut().skip(share).take(1).for_each(|owner| *owner = worker as u8);
+        worker
+    }
+}

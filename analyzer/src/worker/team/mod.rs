@@ -1,0 +1,183 @@
+//! Several workers over the same frames, with the results of one.
+//!
+//! Frames are dealt out by the pair of their innermost addresses, so that both directions of a conversation meet ([`share`]). What needs
+//! the frames of all (peaks, silences and slots of links, the order in which links and flows were first seen) each worker notes
+//! beside its tick, and [`merge`] reads the notes in the order of the frames. What needs them in time (who sent from a MAC address last,
+//! where a neighbour's frame asks) waits until all workers have done what came before.
+//!
+//! No thread is here: a [`Member`] is given a [`Batch`] wherever it likes, all members the same ones in the same order.
+
+mod batch;
+mod deal;
+mod member;
+mod merge;
+mod share;
+
+use std::sync::Arc;
+
+use capture::{Frame, Interface, InterfaceId};
+
+pub use batch::Batch;
+pub(super) use member::Apart;
+pub use member::Member;
+
+use super::{TapNature, WorkerConfig};
+use crate::tick::{Look, TapTick, Tick};
+use crate::topology::Plan;
+use deal::Dealer;
+use merge::Merger;
+use share::Whose;
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dealt {
+    /// It is in the batch that is being gathered.
+    Taken,
+    /// Not taken: the batch that is being gathered goes first.
+    SendFirst,
+    /// Not taken: all members must have come back from what was gathered, then [`Team::alone`] takes it.
+    Alone,
+}
+
+/// Deals frames out to several workers, and makes one tick of theirs.
+#[derive(Debug)]
+pub struct Team {
+    dealer: Dealer,
+    merger: Merger,
+    gathered: Batch,
+    /// Taps of the ticks that ended, by the dealer's account, the earliest first.
+    taps: Vec<Vec<(u16, TapTick)>>,
+    workers: usize,
+}
+
+impl Team {
+    /// A team and its members.
+    pub fn new(config: &WorkerConfig, plan: &Arc<Plan>) -> (Self, Vec<Member>) {
+        let workers = config.workers.clamp(1, MOST);
+        let members = (0..workers).map(|n| Member::new(n, config.clone(), plan.clone())).collect();
+        let team = Self {
+            dealer: Dealer::new(config, workers),
+            merger: Merger::new(workers),
+            gathered: Batch::default().renew(workers),
+            taps: Vec::new(),
+            workers,
+        };
+        (team, members)
+    }
+
+    /// Makes an interface known to all, before its first frame.
+    pub fn add_interface(&mut self, members: &mut [Member], interface: &Interface, nature: TapNature) {
+        self.dealer.add_interface(interface, nature);
+        members.iter_mut().for_each(|member| member.worker.add_interface(interface, nature));
+    }
+
+    /// Takes a frame, or says what must be done before.
+    #[inline]
+    pub fn take(&mut self, frame: &Frame<'_>) -> Dealt {
+        if self.gathered.is_full() {
+            return Dealt::SendFirst;
+        }
+        if self.dealer.turns(frame.at_ns) {
+            if !self.gathered.is_empty() {
+                return Dealt::SendFirst;
+            }
+            self.turn(frame.at_ns);
+        }
+        match self.dealer.whose(frame) {
+            Whose::Alone => Dealt::Alone,
+            whose => {
+                self.gather(frame, whose);
+                Dealt::Taken
+            }
+        }
+    }
+
+    #[inline]
+    fn gather(&mut self, frame: &Frame<'_>, whose: Whose) {
+        let moment = self.dealer.passes(frame);
+        let worker = self.dealer.worker_of(whose);
+        self.gathered.push(frame, worker, moment);
+    }
+
+    fn turn(&mut self, at_ns: u64) {
+        if let Some(taps) = self.dealer.turn(at_ns) {
+            self.taps.push(taps);
+        }
+        self.gathered.begins_ns = Some(at_ns);
+    }
+
+    /// What was gathered, to be given to every member; `used` is a batch that all are done with.
+    pub fn send(&mut self, used: Batch) -> Batch {
+        std::mem::replace(&mut self.gathered, used.renew(self.workers))
+    }
+
+    /// Something was gathered.
+    pub fn has_gathered(&self) -> bool {
+        !self.gathered.is_empty()
+    }
+
+    /// Takes a frame that is [`Dealt::Alone`], which the members have no part of but the first.
+    pub fn alone(&mut self, members: &mut [Member], frame: &Frame<'_>) {
+        let Some(mac) = self.dealer.speaker_of(frame) else { return };
+        let known =
+            |members: &[Member]| -> Vec<_> { members.iter().filter_map(|m| m.worker.links.speaker(mac)).collect() };
+        let hosts = known(members);
+        let differ = hosts.iter().zip(hosts.iter().skip(1)).any(|(a, b)| a.1 != b.1);
+        if differ || members.iter().any(|m| m.worker.links.shared()) {
+            members.iter_mut().for_each(|m| m.is_shared());
+        }
+        if let Some(latest) = known(members).into_iter().max() {
+            members.iter_mut().for_each(|m| m.worker.links.heard(mac, latest));
+        }
+        self.dealer.new_stretch();
+        let moment = self.dealer.passes(frame);
+        members.iter_mut().for_each(|member| member.alone(frame, moment));
+        self.dealer.new_stretch();
+    }
+
+    /// Time has come to `now_ns` without a frame: what was gathered goes, if a tick ended.
+    pub fn advance(&mut self, now_ns: u64) -> Dealt {
+        if !self.dealer.has_begun() || !self.dealer.turns(now_ns) {
+            return Dealt::Taken;
+        }
+        if !self.gathered.is_empty() {
+            return Dealt::SendFirst;
+        }
+        self.turn(now_ns);
+        Dealt::SendFirst
+    }
+
+    /// The capture itself lost frames.
+    pub fn dropped(&mut self, interface: InterfaceId, at_ns: u64, count: u64) {
+        self.dealer.dropped(interface, at_ns, count);
+    }
+
+    /// The ticks that ended, when all members are back.
+    pub fn collect(&mut self, members: &mut [Member], ready: &mut dyn FnMut(Tick)) {
+        while members.iter().all(|member| !member.parts.is_empty()) && !members.is_empty() {
+            let parts = members.iter_mut().map(|member| member.parts.remove(0)).collect();
+            let taps = if self.taps.is_empty() { Vec::new() } else { self.taps.remove(0) };
+            ready(self.merger.merge(parts, taps));
+        }
+    }
+
+    /// Hands over the last tick, when nothing is gathered and all members are back.
+    pub fn finish(&mut self, members: &mut [Member], ready: &mut dyn FnMut(Tick)) {
+        self.taps.push(self.dealer.taps());
+        members.iter_mut().for_each(|member| member.finish());
+        self.collect(members, ready);
+    }
+
+    /// When each link last carried a packet, for [`crate::fabric::Fabric::look`].
+    pub fn look(&self, members: &[Member]) -> Look {
+        self.merger.look(members.iter().map(|m| m.worker.look()))
+    }
+
+    /// Links so far.
+    pub fn links(&self) -> usize {
+        self.merger.links()
+    }
+}
+
+/// Workers of a team at most.
+const MOST: usize = 64;
