@@ -34,3 +34,7 @@ pub mod show;
 pub mod topology;
 mod watcher;
 pub mod web;
+
+/// Ticks are allocated by the worker and freed by the fabric thread, and tables are large: docs/performance.md has what it saves.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
