@@ -8,6 +8,7 @@
 //! the fabric merges ticks, lets the detectors judge and publishes a [`report::Report`].
 
 pub mod availability;
+mod by_link;
 pub mod control;
 pub mod detect;
 pub mod dpi;

@@ -131,7 +131,7 @@ fn sides(view: &View<'_>) -> Vec<Side> {
     let mut slots: BTreeMap<u64, BTreeMap<LinkId, LinkSlot>> = BTreeMap::new();
     for (link, _, own) in view.links() {
         if view.map.info(link).is_some_and(|i| i.group.is_some()) {
-            own.into_iter().for_each(|s| _ = slots.entry(s.at_ns).or_default().insert(link, s));
+            own.iter().for_each(|&s| _ = slots.entry(s.at_ns).or_default().insert(link, s));
         }
     }
     let mut all = Vec::new();

@@ -1,5 +1,6 @@
 //! Runs every detector over a tick and keeps the ledger.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::jobs::JobState;
@@ -23,7 +24,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Links of the tick with their slots.
-    pub fn links(&self) -> impl Iterator<Item = (LinkId, &'a LinkTick, Vec<LinkSlot>)> + use<'a> {
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &'a LinkTick, Cow<'a, [LinkSlot]>)> + use<'a> {
         let (start_ns, end_ns) = (self.tick.start_ns, self.tick.end_ns);
         self.tick.links.iter().map(move |l| (LinkId(l.link), l, window::slots(l, start_ns, end_ns)))
     }

@@ -1,5 +1,6 @@
 //! Packets lost in the fabric, located before or after the tap.
 
+use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::tick::{LinkId, QpTick, Sign};
 
@@ -56,7 +57,7 @@ struct FabricLoss {
     warn: f64,
     critical: f64,
     critical_share: f64,
-    totals: std::collections::BTreeMap<LinkId, Total>,
+    totals: ByLink<Total>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,13 +80,14 @@ impl FabricLoss {
             warn: knobs.get("warn_packets"),
             critical: knobs.get("critical_packets"),
             critical_share: knobs.get("critical_share"),
-            totals: std::collections::BTreeMap::new(),
+            totals: ByLink::default(),
         }
     }
 
     fn symptom(&mut self, link: LinkId, found: &Found<'_>, map: &Map) -> Symptom {
         let lost = (found.before + found.after).max(found.naks);
-        let total = self.totals.entry(link).or_default();
+        let mut beyond_table = Total::default();
+        let total = self.totals.made(link).unwrap_or(&mut beyond_table);
         total.lost += lost;
         // A link that is not in the mirror itself: what its queue pairs sent in this tick stands in.
         let sent: u64 = found.qps.iter().map(|q| q.roce.data_packets).sum();
@@ -128,7 +130,9 @@ fn place(found: &Found<'_>) -> &'static str {
 impl Detector for FabricLoss {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for link in &view.tick.links {
-            self.totals.entry(LinkId(link.link)).or_default().data += link.roce.data_packets as f64;
+            if let Some(total) = self.totals.made(LinkId(link.link)) {
+                total.data += link.roce.data_packets as f64;
+            }
         }
         let mut by_link: std::collections::BTreeMap<LinkId, Found<'_>> = std::collections::BTreeMap::new();
         let mut add = |link: LinkId, before: u64, after: u64, naks: u64, qp| {

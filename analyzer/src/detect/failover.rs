@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::sketch::Latency;
 use crate::tick::{FlowKey, LinkId, Move, QpKey};
@@ -70,7 +71,7 @@ pub(super) struct Exodus {
 #[derive(Default)]
 pub(super) struct Exits {
     /// Idle gaps of each link, and the longest usual of them, ns.
-    usual: BTreeMap<LinkId, (Latency, u64)>,
+    usual: ByLink<(Latency, u64)>,
     /// Links that carried nothing since, which their habit may explain.
     open: Vec<Exodus>,
 }
@@ -108,13 +109,13 @@ impl Exits {
 
     /// The link carries nothing for longer than it used to pause.
     fn beyond_habit(&self, view: &View<'_>, exodus: &Exodus) -> bool {
-        let usual_ns = self.usual.get(&exodus.from).map_or(0, |(_, usual)| *usual);
+        let usual_ns = self.usual.get(exodus.from).map_or(0, |(_, usual)| *usual);
         view.map.now_ns().saturating_sub(view.map.last_ns(exodus.from)) > usual_ns
     }
 
     fn learn(&mut self, view: &View<'_>) {
         for link in view.tick.links.iter().filter(|l| !l.idle.0.is_empty()) {
-            let (idle, usual) = self.usual.entry(LinkId(link.link)).or_default();
+            let Some((idle, usual)) = self.usual.made(LinkId(link.link)) else { continue };
             idle.merge(&link.idle);
             *usual = idle.quantiles().map_or(0, |q| q.p999);
         }

@@ -1,7 +1,8 @@
 //! A link that no longer reaches its speed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::slot::LinkSlot;
 use crate::tick::LinkId;
@@ -62,7 +63,7 @@ struct LinkDegraded {
     min_slots: usize,
     min_marks: u64,
     min_past: usize,
-    pasts: BTreeMap<LinkId, Past>,
+    pasts: ByLink<Past>,
     senders: SenderRates,
 }
 
@@ -86,13 +87,13 @@ impl LinkDegraded {
             min_slots: knobs.count("min_slots").max(1) as usize,
             min_marks: knobs.count("min_marks").max(1),
             min_past: knobs.count("min_past_slots").max(1) as usize,
-            pasts: BTreeMap::new(),
+            pasts: ByLink::default(),
             senders: SenderRates::default(),
         }
     }
 
     fn slot(&mut self, view: &View<'_>, link: LinkId, slot: &LinkSlot, beside: u64) -> Option<Symptom> {
-        let past = self.pasts.entry(link).or_default();
+        let past = self.pasts.made(link)?;
         let own = past.highest.get(self.min_past - 1).copied().unwrap_or(0);
         let rated = view.map.speed_bps(link).map_or(0, |bps| bps / 80_000);
         // Beside: what a parallel link reached; the rated speed alone is no proof, for nothing may offer more.
@@ -147,12 +148,14 @@ impl Past {
 
 impl Detector for LinkDegraded {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
-        let reached: BTreeMap<LinkId, u64> =
-            view.tick.links.iter().map(|l| (LinkId(l.link), l.max_bytes_100us)).collect();
+        // Links of a tick stand in order.
+        let links = &view.tick.links;
+        let at = |l: &LinkId| links.binary_search_by_key(&l.0, |link| link.link).ok();
+        let reached = |l: &LinkId| Some(links.get(at(l)?)?.max_bytes_100us);
         for (link, _, slots) in view.links() {
             let parallels = view.map.parallels(link);
-            let beside = parallels.iter().filter_map(|l| reached.get(l)).copied().max().unwrap_or(0);
-            for slot in &slots {
+            let beside = parallels.iter().filter_map(reached).max().unwrap_or(0);
+            for slot in slots.iter() {
                 out.extend(self.slot(view, link, slot, beside));
             }
         }

@@ -1,7 +1,8 @@
 //! A link that goes down and comes back, again and again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::tick::LinkId;
 
@@ -51,7 +52,7 @@ struct LinkFlap {
     window_ns: u64,
     silence: Silence,
     exits: failover::Exits,
-    states: BTreeMap<LinkId, State>,
+    states: ByLink<State>,
 }
 
 #[derive(Default)]
@@ -72,12 +73,12 @@ impl LinkFlap {
             window_ns: knobs.ns("window_ms"),
             silence: Silence::new(knobs),
             exits: failover::Exits::default(),
-            states: BTreeMap::new(),
+            states: ByLink::default(),
         }
     }
 
     fn back(&mut self, link: LinkId, at_ns: u64) -> bool {
-        let Some(state) = self.states.get_mut(&link) else { return false };
+        let Some(state) = self.states.get_mut(link) else { return false };
         let Some(since) = state.down_since_ns.filter(|&since| at_ns > since) else { return false };
         state.down_since_ns = None;
         if state.flaps.len() == MAX_FLAPS {
@@ -89,7 +90,7 @@ impl LinkFlap {
 
     fn symptom(&mut self, view: &View<'_>, link: LinkId) -> Option<Symptom> {
         let from = view.map.now_ns().saturating_sub(self.window_ns);
-        let state = self.states.get_mut(&link)?;
+        let state = self.states.get_mut(link)?;
         state.flaps.retain(|flap| flap.1 >= from);
         let (first, last) = (state.flaps.front()?, state.flaps.back()?);
         let n = state.flaps.len();
@@ -121,11 +122,13 @@ impl Detector for LinkFlap {
         events.extend(silent.iter().filter(|s| s.waits()).map(|s| (s.since_ns, false, s.link)));
         events.sort_unstable();
         let mut changed: Vec<LinkId> = Vec::new();
-        let first_packets = view.tick.links.iter().filter(|l| l.packets > 0).map(|l| (l.first_ns, LinkId(l.link)));
+        let known = !self.states.is_empty();
+        let first_packets =
+            view.tick.links.iter().filter(|l| l.packets > 0 && known).map(|l| (l.first_ns, LinkId(l.link)));
         for (at, link) in first_packets {
             let link = whole(view, link);
             // Only what was down before this tick: within it, the events say more.
-            if self.states.get(&link).and_then(|s| s.down_since_ns).is_some_and(|d| d < view.tick.start_ns)
+            if self.states.get(link).and_then(|s| s.down_since_ns).is_some_and(|d| d < view.tick.start_ns)
                 && self.back(link, at)
             {
                 changed.push(link);
@@ -137,8 +140,8 @@ impl Detector for LinkFlap {
                 if self.back(link, at) {
                     changed.push(link);
                 }
-            } else {
-                self.states.entry(link).or_default().down_since_ns.get_or_insert(at);
+            } else if let Some(state) = self.states.made(link) {
+                state.down_since_ns.get_or_insert(at);
             }
         }
         changed.dedup();

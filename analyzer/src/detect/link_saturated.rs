@@ -126,7 +126,7 @@ impl LinkSaturated {
 impl Detector for LinkSaturated {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for (link, _, slots) in view.links() {
-            for slot in &slots {
+            for slot in slots.iter() {
                 out.extend(self.slot(view, link, slot).map(|s| busiest(view, link, s)));
             }
         }

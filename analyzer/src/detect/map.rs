@@ -1,22 +1,22 @@
 //! The links as detectors need them: neighbours, parallels, access links, and when each last carried a packet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::FixedState;
+
+use crate::by_link::{ByLink, MAX_LINKS};
 use crate::packet::Addr;
 use crate::tick::{LinkId, LinkInfo, Look, Tick};
-
-/// Most links followed; as many as the totals keep.
-const MAX_LINKS: usize = 1 << 16;
 
 /// Links and how they hang together, learnt as they appear.
 #[derive(Debug, Default)]
 pub struct Map {
-    links: BTreeMap<LinkId, LinkInfo>,
-    to_host: BTreeMap<Addr, LinkId>,
-    from_host: BTreeMap<Addr, LinkId>,
+    links: ByLink<LinkInfo>,
+    to_host: HashMap<Addr, LinkId, FixedState>,
+    from_host: HashMap<Addr, LinkId, FixedState>,
     out_of: BTreeMap<String, Vec<LinkId>>,
     groups: BTreeMap<String, Vec<LinkId>>,
-    last_ns: BTreeMap<LinkId, u64>,
+    last_ns: ByLink<u64>,
     now_ns: u64,
     start_ns: Option<u64>,
     /// While it is looked between two ticks: the newest times, and the newest of them.
@@ -31,8 +31,9 @@ impl Map {
             self.learn_link(info);
         }
         for link in tick.links.iter().filter(|l| l.packets > 0) {
-            let last = self.last_ns.entry(LinkId(link.link)).or_default();
-            *last = link.last_ns.max(*last);
+            if let Some(last) = self.last_ns.made(LinkId(link.link)) {
+                *last = link.last_ns.max(*last);
+            }
             self.now_ns = self.now_ns.max(link.last_ns);
             self.start_ns = Some(self.start_ns.map_or(link.first_ns, |s| s.min(link.first_ns)));
         }
@@ -43,16 +44,16 @@ impl Map {
             return;
         }
         let id = info.link;
-        if let Some(other) = info.reverse.and_then(|r| self.links.get_mut(&r)) {
+        if let Some(other) = info.reverse.and_then(|r| self.links.get_mut(r)) {
             other.reverse = Some(id);
         }
         if let Some(host) = info.host {
             let side = if info.to_host { &mut self.to_host } else { &mut self.from_host };
             side.insert(host, id);
         }
-        self.out_of.entry(info.from.clone()).or_default().push(id);
+        push(&mut self.out_of, &info.from, id);
         if let Some(group) = &info.group {
-            self.groups.entry(group.clone()).or_default().push(id);
+            push(&mut self.groups, group, id);
         }
         self.links.insert(id, info.clone());
     }
@@ -81,12 +82,12 @@ impl Map {
     /// When a link last carried a packet; 0: never.
     pub fn last_ns(&self, link: LinkId) -> u64 {
         let looked = self.look.last_ns.get(link.0 as usize).copied().filter(|&at_ns| at_ns > 0);
-        looked.unwrap_or_else(|| self.last_ns.get(&link).copied().unwrap_or(0))
+        looked.unwrap_or_else(|| self.last_ns.get(link).copied().unwrap_or(0))
     }
 
     /// What is known of a link.
     pub fn info(&self, link: LinkId) -> Option<&LinkInfo> {
-        self.links.get(&link)
+        self.links.get(link)
     }
 
     /// All links.
@@ -150,5 +151,12 @@ impl Map {
         }
         let unknown = x.to == "unknown" && y.to == "unknown" && x.mirror.kind == y.mirror.kind;
         unknown || x.from == y.from || x.to == y.to || x.group.is_some() && x.group == y.group
+    }
+}
+
+fn push(by_name: &mut BTreeMap<String, Vec<LinkId>>, name: &str, link: LinkId) {
+    match by_name.get_mut(name) {
+        Some(links) => links.push(link),
+        None => _ = by_name.insert(name.to_owned(), vec![link]),
     }
 }

@@ -1,7 +1,6 @@
 //! Packets whose payload a switch cut off because its queue was full.
 
-use std::collections::BTreeMap;
-
+use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::tick::{LinkId, QpTick, Sign};
 
@@ -44,7 +43,7 @@ struct PacketTrim {
     warn: u64,
     critical: f64,
     /// Trimmed and all data packets so far, per link.
-    totals: BTreeMap<LinkId, (u64, u64)>,
+    totals: ByLink<(u64, u64)>,
 }
 
 impl PacketTrim {
@@ -52,7 +51,7 @@ impl PacketTrim {
         Self {
             warn: knobs.count("warn_packets").max(1),
             critical: knobs.get("critical_share"),
-            totals: BTreeMap::new(),
+            totals: ByLink::default(),
         }
     }
 }
@@ -60,7 +59,7 @@ impl PacketTrim {
 impl Detector for PacketTrim {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for (link, tick, _) in view.links() {
-            let total = self.totals.entry(link).or_default();
+            let Some(total) = self.totals.made(link) else { continue };
             *total = (total.0 + tick.roce.trimmed, total.1 + tick.roce.data_packets);
             if tick.roce.trimmed < self.warn {
                 continue;

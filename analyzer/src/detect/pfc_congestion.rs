@@ -142,9 +142,9 @@ fn ended(slot: &LinkSlot) -> u64 {
 impl Detector for PfcCongestion {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
         for (link, _, slots) in view.links() {
-            let who = view.map.info(link).map_or_else(String::new, |i| format!("{} pauses {}", i.to, i.from));
+            let who = || view.map.info(link).map_or_else(String::new, |i| format!("{} pauses {}", i.to, i.from));
             let found = slots.iter().filter_map(|slot| self.slot(view, link, slot));
-            out.extend(found.map(|s| s.note(who.clone())));
+            out.extend(found.map(|s| s.note(who())));
         }
         self.paused.forget(view.map.now_ns());
         self.frames.forget(view.map.now_ns());

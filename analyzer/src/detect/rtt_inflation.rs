@@ -1,7 +1,6 @@
 //! Round trips that take much longer than they used to.
 
-use std::collections::BTreeMap;
-
+use crate::by_link::ByLink;
 use crate::report::{Quantiles, Severity};
 use crate::sketch::Latency;
 use crate::tick::{LinkId, LinkTick};
@@ -61,7 +60,7 @@ struct RttInflation {
     min_baseline: u64,
     min_samples: u64,
     min_ns: f64,
-    baselines: BTreeMap<LinkId, Latency>,
+    baselines: ByLink<Latency>,
 }
 
 impl RttInflation {
@@ -71,7 +70,7 @@ impl RttInflation {
             min_baseline: knobs.count("min_baseline"),
             min_samples: knobs.count("min_samples").max(1),
             min_ns: knobs.get("min_us") * 1e3,
-            baselines: BTreeMap::new(),
+            baselines: ByLink::default(),
         }
     }
 
@@ -90,7 +89,7 @@ impl RttInflation {
     fn link(&self, link: &LinkTick, view: &View<'_>) -> Option<Symptom> {
         let id = LinkId(link.link);
         let now = link.rtt.quantiles().filter(|q| q.count >= self.min_samples)?;
-        let was = self.baselines.get(&id)?.quantiles().filter(|q| q.count >= self.min_baseline)?;
+        let was = self.baselines.get(id)?.quantiles().filter(|q| q.count >= self.min_baseline)?;
         let severity = self.inflated(&now, &was)?;
         let mut symptom = Symptom::new(About::Link(id), severity, link.first_ns, link.last_ns)
             .worst(now.p99 as f64 / was.p99.max(1) as f64, "times", self.factor)
@@ -113,7 +112,7 @@ impl Detector for RttInflation {
             match self.link(link, view) {
                 Some(symptom) => out.push(symptom),
                 // What is inflated is no part of the baseline.
-                None => self.baselines.entry(LinkId(link.link)).or_default().merge(&link.rtt),
+                None => self.baselines.made(LinkId(link.link)).into_iter().for_each(|b| b.merge(&link.rtt)),
             }
         }
     }

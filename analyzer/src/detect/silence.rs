@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::by_link::ByLink;
 use crate::sketch::Latency;
 use crate::tick::{LinkId, LinkInfo, LinkTick, QpKey};
 
@@ -70,7 +71,7 @@ pub struct Silence {
     min_packets: u64,
     unanswered: u64,
     min_gaps: u64,
-    habits: BTreeMap<LinkId, Habit>,
+    habits: ByLink<Habit>,
     needless: Needless,
 }
 
@@ -86,7 +87,7 @@ impl Silence {
             min_packets: knobs.count("min_packets"),
             unanswered: knobs.count("unanswered_timeouts").max(1),
             min_gaps: knobs.count("min_gaps"),
-            habits: BTreeMap::new(),
+            habits: ByLink::default(),
             needless: Needless::new(GRACE_NS),
         }
     }
@@ -103,14 +104,14 @@ impl Silence {
 
     /// Links silent between two ticks. What waits for a link that spoke since the last tick is for the next one to say.
     pub fn look(&self, view: &View<'_>) -> Vec<Silent> {
-        let spoke = |link| self.habits.get(&link).is_some_and(|h| view.map.last_ns(link) > h.since_ns);
+        let spoke = |link| self.habits.get(link).is_some_and(|h| view.map.last_ns(link) > h.since_ns);
         let silent = view.map.links().filter_map(|info| self.silent(view, info));
         silent.filter(|s| !(s.waits() && spoke(s.link))).collect()
     }
 
     fn gather(&mut self, view: &View<'_>) {
         for link in view.tick.links.iter().filter(|l| l.packets > 0) {
-            let habit = self.habits.entry(LinkId(link.link)).or_default();
+            let Some(habit) = self.habits.made(LinkId(link.link)) else { continue };
             let ended = Ended {
                 since_ns: link.silent_until_ns.saturating_sub(link.silent_ns_max),
                 until_ns: link.silent_until_ns,
@@ -118,13 +119,13 @@ impl Silence {
             if link.silent_ns_max >= self.min_ns && ended.outlasts(habit.ended) {
                 habit.ended = Some(ended);
             }
-            *habit = Habit { moved: 0, timeouts: 0, asked_ns: 0, since_ns: link.last_ns, ..std::mem::take(habit) };
+            (habit.moved, habit.timeouts, habit.asked_ns, habit.since_ns) = (0, 0, 0, link.last_ns);
         }
         for qp in view.tick.qps.iter().filter(|q| q.roce.timeouts > 0) {
             let last = qp.witnesses.iter().map(|w| w.at_ns).max().unwrap_or(qp.last_ns);
             // The receiver's own link when it does not answer; the flow's link when nothing passes it.
             for link in [view.map.from_host(qp.key.dst), Some(qp.link)].into_iter().flatten() {
-                if let Some(habit) = self.habits.get_mut(&link).filter(|h| last > h.since_ns) {
+                if let Some(habit) = self.habits.get_mut(link).filter(|h| last > h.since_ns) {
                     habit.timeouts += qp.roce.timeouts;
                     let asked = last.saturating_sub(qp.timeout_silence_ns_max);
                     habit.asked_ns = if habit.asked_ns == 0 { asked } else { habit.asked_ns.min(asked) };
@@ -132,8 +133,7 @@ impl Silence {
             }
         }
         for flow_move in failover::moves(view) {
-            if let Some(habit) = self.habits.get_mut(&flow_move.from).filter(|h| flow_move.first_on_to_ns > h.since_ns)
-            {
+            if let Some(habit) = self.habits.get_mut(flow_move.from).filter(|h| flow_move.first_on_to_ns > h.since_ns) {
                 habit.moved += 1;
             }
         }
@@ -145,7 +145,7 @@ impl Silence {
         if silence_ns < self.min_ns {
             return None;
         }
-        let habit = self.habits.get(&info.link)?;
+        let habit = self.habits.get(info.link)?;
         let usual_ns = habit.usual_ns;
         let allowed_ns = self.min_ns.max((usual_ns as f64 * self.factor) as u64);
         let no_answer = info.host.is_some() && !info.to_host && habit.timeouts >= self.unanswered;
@@ -166,7 +166,7 @@ impl Silence {
         let mut all: BTreeMap<LinkId, Silent> = BTreeMap::new();
         for (key, w) in weighed.iter().filter(|(_, w)| w.real() > 0) {
             let Some(link) = view.map.from_host(key.dst) else { continue };
-            let Some(ended) = self.habits.get(&link).and_then(|h| h.ended) else { continue };
+            let Some(ended) = self.habits.get(link).and_then(|h| h.ended) else { continue };
             let asked = w.first_ns.saturating_sub(w.silence_ns);
             if asked <= ended.since_ns || w.last_ns > ended.until_ns + GRACE_NS || asked >= ended.until_ns {
                 continue;
@@ -190,7 +190,7 @@ impl Silence {
     }
 
     fn learn(&mut self, link: &LinkTick) {
-        let habit = self.habits.entry(LinkId(link.link)).or_default();
+        let Some(habit) = self.habits.made(LinkId(link.link)) else { return };
         habit.packets += link.packets;
         if !link.idle.0.is_empty() {
             habit.idle.merge(&link.idle);

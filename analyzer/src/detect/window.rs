@@ -1,6 +1,10 @@
 //! Shares over a sliding window, and time in words.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
+
+use foldhash::fast::FixedState;
 
 use crate::slot::LinkSlot;
 use crate::tick::LinkTick;
@@ -42,19 +46,26 @@ impl Sum {
 #[derive(Debug)]
 pub struct Windows<K> {
     window_ns: u64,
-    parts: BTreeMap<K, VecDeque<Part>>,
+    parts: HashMap<K, VecDeque<Part>, FixedState>,
 }
 
-impl<K: Ord + Clone> Windows<K> {
+impl<K: Hash + Eq> Windows<K> {
     /// Windows of a length.
     pub fn new(window_ns: u64) -> Self {
-        Self { window_ns: window_ns.max(1), parts: BTreeMap::new() }
+        Self { window_ns: window_ns.max(1), parts: HashMap::default() }
     }
 
     /// Adds a part; gives the window that ends with it.
     pub fn add(&mut self, key: K, part: Part) -> Sum {
+        // Nothing out of nothing changes no sum: most links never pause and carry no marks.
+        let is_empty = part.some == 0.0 && part.all == 0.0;
+        if is_empty && !self.parts.contains_key(&key) {
+            return Sum { some: 0.0, all: 0.0, first_ns: part.at_ns };
+        }
         let parts = self.parts.entry(key).or_default();
-        parts.push_back(part);
+        if !is_empty {
+            parts.push_back(part);
+        }
         let from = part.end_ns.saturating_sub(self.window_ns);
         while parts.front().is_some_and(|p| p.end_ns <= from) {
             parts.pop_front();
@@ -116,12 +127,12 @@ pub fn of_100us(bytes: u64, speed_bps: u64) -> f64 {
 }
 
 /// A link tick's slots; the tick as one slot where its worker gave none.
-pub fn slots(link: &LinkTick, start_ns: u64, end_ns: u64) -> Vec<LinkSlot> {
+pub fn slots(link: &LinkTick, start_ns: u64, end_ns: u64) -> Cow<'_, [LinkSlot]> {
     if !link.slots.is_empty() {
-        return link.slots.clone();
+        return Cow::Borrowed(&link.slots);
     }
     let marked = link.ce_packets > 0;
-    vec![LinkSlot {
+    Cow::Owned(vec![LinkSlot {
         at_ns: start_ns,
         length_ns: end_ns.saturating_sub(start_ns),
         packets: link.packets,
@@ -136,7 +147,7 @@ pub fn slots(link: &LinkTick, start_ns: u64, end_ns: u64) -> Vec<LinkSlot> {
         max_bytes_100us: link.max_bytes_100us,
         max_100us_at_ns: link.max_100us_at_ns,
         ..LinkSlot::default()
-    }]
+    }])
 }
 
 /// `1.5 s`, `25 ms`, `340 us`, `12 ns`.

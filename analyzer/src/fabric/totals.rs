@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::flow_table::FlowTable;
+use crate::by_link::MAX_LINKS;
 use crate::sketch::Latency;
 use crate::tick::{CaptureTick, LinkId, LinkInfo, LinkTick, QpKey, QpTick, TapTick, Tick};
 use crate::tick_merge::TapKey;
 
 /// Flows that the table is asked for ahead of their turn.
 const AHEAD: usize = 16;
-
-/// Most links in the table. A link needs memory for its histogram, and its index comes from a worker.
-const MAX_LINKS: usize = 1 << 16;
 
 /// One link since the start.
 #[derive(Clone, Debug, Default)]
