@@ -1,6 +1,7 @@
 //! Names under hard conditions: every labelled conversation again with other ports, from one side, from its middle, cut,
 //! split and out of order. A missing name is tolerated to a degree, a wrong one hardly ever.
 //!
+//! `FABRICSCOPE_WRITE_DOCS=1 cargo test -p analyzer --test dpi_variants` writes the table of docs/disagreements.md anew;
 //! `FABRICSCOPE_VERBOSE=1 cargo test -p analyzer --test dpi_variants -- --nocapture` lists what is missed and what is wrong.
 
 // A skipped test says so, and figures are for people.
@@ -140,7 +141,7 @@ fn run(folders: &[&str], table: &Names) -> BTreeMap<&'static str, Tally> {
 
 /// At least so many named right and at most so many wrong, of all flows that still carry payload.
 const BOUNDS: [(&str, f64, f64); 11] = [
-    ("whole", 0.98, 0.003),
+    ("whole", 0.99, 0.003),
     ("odd ports", 0.975, 0.003),
     ("misleading ports", 0.975, 0.003),
     ("client only", 0.975, 0.003),
@@ -150,14 +151,35 @@ const BOUNDS: [(&str, f64, f64); 11] = [
     ("middle, one side", 0.89, 0.004),
     ("split segments", 0.95, 0.004),
     ("disorder", 0.975, 0.004),
-    ("cut to 96 bytes", 0.92, 0.008),
+    ("cut to 96 bytes", 0.94, 0.005),
 ];
+
+/// The table of the document, in the order of the bounds.
+fn write_table(tallies: &BTreeMap<&str, Tally>) {
+    const HEAD: &str = "| condition | flows | named right | mean over protocols | named wrong |\n|---|---|---|---|---|\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/disagreements.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, after) = text.split_once(HEAD).unwrap();
+    let rest: String = after.split_inclusive('\n').skip_while(|line| line.starts_with('|')).collect();
+    let rows: String = BOUNDS
+        .iter()
+        .filter_map(|(variant, ..)| Some((variant, tallies.get(variant)?)))
+        .map(|(variant, t)| {
+            let (right, mean, wrong) = (t.share(t.right), t.mean(), t.share(t.wrong));
+            format!("| {variant} | {} | {right:.4} | {mean:.4} | {wrong:.4} |\n", t.flows)
+        })
+        .collect();
+    std::fs::write(&path, format!("{before}{HEAD}{rows}{rest}")).unwrap();
+}
 
 #[test]
 fn names_hold_under_hard_conditions() {
     let Some(programs) = shared("programs") else { return };
     let table = names(&programs.join("../../score/names.json"));
     let tallies = run(&["programs", "foreign/ndpi", "foreign/arkime"], &table);
+    if std::env::var_os("FABRICSCOPE_WRITE_DOCS").is_some() {
+        write_table(&tallies);
+    }
     for (variant, right, wrong) in BOUNDS {
         let Some(t) = tallies.get(variant) else { panic!("{variant}: nothing was tried") };
         assert!(t.share(t.right) >= right, "{variant}: {:.4} named right, {right} are expected", t.share(t.right));

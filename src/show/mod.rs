@@ -11,6 +11,7 @@ pub mod clock;
 pub mod findings;
 pub mod jobs;
 pub mod links;
+mod strangers;
 pub mod style;
 pub mod units;
 
@@ -26,6 +27,7 @@ const JOBS_MAX: usize = 4;
 pub fn text(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     headline(report, style, out)?;
     captured(&report.capture, style, out)?;
+    remarks(&strangers::notes(report), style, out)?;
     writeln!(out, "\n{}", style.paint(Ink::Strong, "LINKS"))?;
     links::table(report, style, out)?;
     if !report.jobs.is_empty() {
@@ -122,8 +124,12 @@ fn captured(capture: &Capture, style: Style, out: &mut dyn Write) -> io::Result<
     }
     writeln!(out, "{line}")?;
     files(&capture.files, style, out)?;
-    for note in sight(capture) {
-        for (index, line) in wrap(&note, style.width.saturating_sub(2)).iter().enumerate() {
+    remarks(&sight(capture), style, out)
+}
+
+fn remarks(notes: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for note in notes {
+        for (index, line) in wrap(&clean(note), style.width.saturating_sub(2)).iter().enumerate() {
             let lead = if index == 0 { "- " } else { "  " };
             writeln!(out, "{}", style.paint(Ink::Warning, &format!("{lead}{line}")))?;
         }

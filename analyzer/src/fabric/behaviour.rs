@@ -32,6 +32,13 @@ const STEADY: f64 = 0.5;
 const STREAM_TICKS: u32 = 20;
 /// Endpoints tried in vain by one host that make a scan.
 const SCAN_ENDPOINTS: usize = 16;
+/// Tries in vain at one host that make a flood, and how many a second.
+const FLOOD_TRIES: usize = 256;
+const FLOOD_RATE: f64 = 1_000.0;
+/// Share of the flows to a host that are such tries when it is flooded.
+const FLOOD_SHARE: f64 = 0.9;
+/// IP protocol number.
+const TCP: u8 = 6;
 /// Packets of one try at most.
 const TRY_PACKETS: u64 = 3;
 /// Time after which a conversation with hardly a packet is idle, ns.
@@ -94,6 +101,7 @@ fn scatter(sum: f64, squared: f64, n: u32) -> f64 {
 pub struct Behaviours<'a> {
     totals: &'a Totals,
     scanners: BTreeSet<Addr>,
+    flooded: BTreeSet<Addr>,
     /// Hosts that train.
     ranks: BTreeSet<Addr>,
 }
@@ -101,30 +109,33 @@ pub struct Behaviours<'a> {
 impl<'a> Behaviours<'a> {
     /// Over everything since the start; `ranks` are the hosts of jobs.
     pub fn of(totals: &'a Totals, ranks: BTreeSet<Addr>) -> Self {
-        let mut tried: BTreeMap<Addr, (BTreeSet<(Addr, u16)>, usize)> = BTreeMap::new();
+        let mut asked: BTreeMap<Addr, Asked> = BTreeMap::new();
+        let mut hit: BTreeMap<Addr, Tries> = BTreeMap::new();
         for flow in totals.flows.iter() {
             let key = &flow.sum.key;
-            // Who answers is not who asks.
-            if key.dst_qp.is_some() || key.dport == 0 || key.sport < key.dport && key.sport < 1_024 {
+            if key.dst_qp.is_some() || key.dport == 0 {
                 continue;
             }
-            let (endpoints, all) = tried.entry(key.src).or_default();
-            *all += 1;
-            if flow.sum.packets <= TRY_PACKETS && refused(totals, key) && endpoints.len() < SCAN_ENDPOINTS * 64 {
-                endpoints.insert((key.dst, key.dport));
+            // Who answers is not who asks.
+            let answers = key.sport < key.dport && key.sport < 1_024;
+            let in_vain = !answers && is_try(totals, flow);
+            if !answers {
+                asked.entry(key.src).or_default().add(key, in_vain);
             }
+            hit.entry(key.dst).or_default().add(flow, in_vain);
         }
-        let scans = |(_, (endpoints, all)): &(&Addr, &(BTreeSet<_>, usize))| {
-            endpoints.len() >= SCAN_ENDPOINTS && endpoints.len() * 2 >= *all
-        };
-        let scanners = tried.iter().filter(scans).map(|(host, _)| *host).collect();
-        Self { totals, scanners, ranks }
+        // Where nothing at all comes for a host, the mirror may not show it: then only handshakes tell.
+        let scans = |(host, asked): &(&Addr, &Asked)| asked.scan(hit.contains_key(host));
+        let scanners = asked.iter().filter(scans).map(|(host, _)| *host).collect();
+        let flooded = hit.iter().filter(|(_, tries)| tries.flood()).map(|(host, _)| *host).collect();
+        Self { totals, scanners, flooded, ranks }
     }
 
     /// What one flow does.
     pub fn told(&self, key: &FlowKey, flow: &FlowTotal) -> &'static str {
-        if self.scanners.contains(&key.src) && flow.sum.packets <= TRY_PACKETS && refused(self.totals, key) {
-            return "scan";
+        let suspect = self.scanners.contains(&key.src) || self.flooded.contains(&key.dst);
+        if suspect && is_try(self.totals, flow) {
+            return if self.scanners.contains(&key.src) { "scan" } else { "flood" };
         }
         let back = self.back(key);
         let both = Both { flow, back: back.map(|(_, total)| total) };
@@ -165,10 +176,66 @@ fn way_back(totals: &Totals, key: &FlowKey) -> Option<FlowKey> {
     Some(FlowKey { sport: key.sport, dport: key.dport, dst_qp: Some(pair.src_qp?), ..back })
 }
 
-/// Nothing came back but, at most, as many bare packets as were sent.
-fn refused(totals: &Totals, key: &FlowKey) -> bool {
-    let back = way_back(totals, key).and_then(|back| totals.flows.get(&back));
-    back.is_none_or(|b| b.sum.packets <= TRY_PACKETS && mean(b) <= BARE_FRAME)
+/// A few packets without an answer, and no answer themselves.
+fn is_try(totals: &Totals, flow: &FlowTotal) -> bool {
+    flow.sum.packets <= TRY_PACKETS && refused(totals, flow)
+}
+
+/// What one host tried: endpoints in vain, and all.
+#[derive(Default)]
+struct Asked {
+    endpoints: BTreeSet<(u8, Addr, u16)>,
+    all: usize,
+}
+
+impl Asked {
+    fn add(&mut self, key: &FlowKey, in_vain: bool) {
+        self.all += 1;
+        if in_vain && self.endpoints.len() < SCAN_ENDPOINTS * 64 {
+            self.endpoints.insert((key.protocol, key.dst, key.dport));
+        }
+    }
+
+    fn scan(&self, heard: bool) -> bool {
+        let sure = self.endpoints.iter().filter(|(protocol, ..)| heard || *protocol == TCP).count();
+        sure >= SCAN_ENDPOINTS && sure * 2 >= self.all
+    }
+}
+
+/// What came for one host: flows, those in vain that no payload named, and when.
+#[derive(Default)]
+struct Tries {
+    all: usize,
+    in_vain: usize,
+    first_ns: Option<u64>,
+    last_ns: u64,
+}
+
+impl Tries {
+    fn add(&mut self, flow: &FlowTotal, in_vain: bool) {
+        self.all += 1;
+        // Datagrams of telemetry are not answered either, but have a name.
+        if in_vain && flow.sum.engine != "dpi" {
+            self.in_vain += 1;
+            self.first_ns = Some(self.first_ns.unwrap_or(u64::MAX).min(flow.sum.first_ns));
+            self.last_ns = self.last_ns.max(flow.sum.last_ns);
+        }
+    }
+
+    /// So many, so fast, and hardly anything else: clients that try again and again are slower.
+    fn flood(&self) -> bool {
+        let span_s = self.last_ns.saturating_sub(self.first_ns.unwrap_or_default()) as f64 / 1e9;
+        self.in_vain >= FLOOD_TRIES
+            && self.in_vain as f64 >= FLOOD_RATE * span_s
+            && self.in_vain as f64 >= FLOOD_SHARE * self.all as f64
+    }
+}
+
+/// Nothing came back but a few bare packets: resets, or an answer to the handshake again and again.
+fn refused(totals: &Totals, flow: &FlowTotal) -> bool {
+    let back = way_back(totals, &flow.sum.key).and_then(|back| totals.flows.get(&back));
+    let bare = |b: &FlowTotal| b.sum.packets <= 2 * TRY_PACKETS && mean(b) <= BARE_FRAME;
+    back.is_none_or(|b| bare(b) && b.sum.first_ns >= flow.sum.first_ns)
 }
 
 fn mean(flow: &FlowTotal) -> u64 {

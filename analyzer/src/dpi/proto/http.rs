@@ -23,6 +23,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol {
         "kubernetes",
         "ocsp",
         "ipp",
+        "doh",
     ],
     title: "Hypertext Transfer Protocol 1.x and services over it",
     group: Group::Rpc,
@@ -261,6 +262,8 @@ fn tell_response(response: &Message<'_>, facts: &mut Facts) {
     facts.note("status", response.status.to_string());
     facts.set("server", response.header(b"server").unwrap_or_default());
     facts.set("content_type", response.header(b"content-type").unwrap_or_default());
+    let dcgm = response.body.find(b"DCGM_FI_", 2048).is_some();
+    facts.note("service", if dcgm { "dcgm-exporter" } else { "" });
 }
 
 /// The most specific name that the headers allow.
@@ -322,6 +325,9 @@ fn of_body(m: &Message<'_>) -> Option<Name> {
     }
     if m.value_has(b"content-type", b"application/ipp") {
         return Some("ipp");
+    }
+    if m.value_has(b"content-type", b"application/dns-message") {
+        return Some("doh");
     }
     let start = m.body.first_of(512);
     if contains(start, b"\"jsonrpc\"") {
@@ -388,6 +394,7 @@ mod tests {
             "prometheus"
         );
         assert_eq!(name("POST / HTTP/1.1", "HTTP/1.1 200 OK\r\nX-ClickHouse-Query-Id: 1"), "clickhouse");
+        assert_eq!(name("POST / HTTP/1.1\r\nContent-Type: application/dns-message", ok), "doh");
         assert_eq!(name("PROPFIND / HTTP/1.1", ok), "webdav");
         assert_eq!(name("GET http://a/ HTTP/1.1", ok), "http-proxy");
         assert_eq!(name("GET /c HTTP/1.1\r\nUpgrade: websocket", "HTTP/1.1 101 X\r\nUpgrade: websocket"), "websocket");

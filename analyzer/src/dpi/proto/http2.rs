@@ -15,7 +15,7 @@ pub const PROTOCOLS: &[Protocol] = &[Protocol::new(
     "RFC 9113, RFC 7541, gRPC over HTTP2",
     probe,
 )
-.also(&["grpc"])];
+.also(&["grpc", "doh"])];
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
@@ -94,7 +94,7 @@ fn walk(bytes: &[u8]) -> Walk {
         found.content += body.len();
         at += 9 + frame.len;
     }
-    found.grpc |= found.headers.iter().any(is_grpc);
+    found.grpc |= found.headers.iter().any(is_grpc) || found.headers.iter().any(is_post) && called(&found.headers);
     found
 }
 
@@ -127,6 +127,59 @@ fn is_grpc((name, value): &Header) -> bool {
     }
 }
 
+/// DNS over HTTPS, without TLS around it or behind what ended it (RFC 8484).
+fn is_dns((name, value): &Header) -> bool {
+    matches!(name.as_slice(), b"content-type" | b"accept") && value == b"application/dns-message"
+}
+
+fn is_post((name, value): &Header) -> bool {
+    name == b":method" && value == b"POST"
+}
+
+/// The path is a procedure of a service with a package: `/package.Service/Method`.
+fn called(headers: &[Header]) -> bool {
+    headers.iter().any(|(name, value)| name == b":path" && procedure(value).is_some_and(|(s, _)| s.contains(&b'.')))
+}
+
+/// Service and method of a path (gRPC over HTTP2, "Requests").
+fn procedure(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let path = path.strip_prefix(b"/")?;
+    let at = memchr::memchr(b'/', path)?;
+    let (service, method) = (path.first_of(at), path.from(at + 1));
+    let word = |text: &[u8]| {
+        let rest = text.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'_');
+        rest && text.first().is_some_and(u8::is_ascii_alphabetic)
+    };
+    (service.split(|&b| b == b'.').all(word) && word(method)).then_some((service, method))
+}
+
+/// Whose procedures these are, by the package of their service.
+const SERVICES: [(&[u8], &str); 14] = [
+    (b"etcdserverpb.", "etcd"),
+    (b"ray.", "ray"),
+    (b"gnmi.", "gnmi"),
+    (b"gnoi.", "gnoi"),
+    (b"gribi.", "gribi"),
+    (b"p4.v1.", "p4runtime"),
+    (b"tensorflow.", "tensorflow"),
+    (b"xla.", "xla"),
+    (b"inference.", "triton"),
+    (b"runtime.v1", "kubernetes"),
+    (b"v1beta1.", "kubernetes"),
+    (b"containerd.", "containerd"),
+    (b"milvus.proto.", "milvus"),
+    (b"opentelemetry.proto.", "opentelemetry"),
+];
+
+/// Service, method and whose they are.
+fn tell_call(path: &[u8], facts: &mut Facts) {
+    let Some((service, method)) = procedure(path) else { return };
+    facts.set("grpc_service", service);
+    facts.set("grpc_method", method);
+    let known = SERVICES.iter().find(|(package, _)| service.starts_with(package)).map(|(_, name)| *name);
+    facts.note("service", known.unwrap_or_default());
+}
+
 fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let here = look.here;
     if here.len() < PREFACE.len() && PREFACE.starts_with(here) {
@@ -135,6 +188,12 @@ fn probe(look: &Look<'_>, facts: &mut Facts) -> Answer {
     let preface = here.starts_with(PREFACE);
     let found = walk(if preface { here.from(PREFACE.len()) } else { here });
     tell(&found.headers, facts);
+    if found.grpc {
+        found.headers.iter().filter(|(name, _)| name == b":path").for_each(|(_, path)| tell_call(path, facts));
+    }
+    if found.headers.iter().any(is_dns) {
+        return Answer::Certain("doh", 1.0);
+    }
     if preface {
         return opened(&found);
     }
@@ -220,9 +279,29 @@ mod tests {
         let open = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"application/grpc")].concat();
         let label = feed(Over::TCP, 9, 1, &[(true, &open)]);
         assert_eq!(label.named.unwrap().name, "grpc");
-        assert!(label.attrs.unwrap().contains(&("path", "/pkg.Svc/Call".to_owned())));
-        let other = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"text/html")].concat();
+        let attrs = label.attrs.unwrap();
+        for told in [("path", "/pkg.Svc/Call"), ("grpc_service", "pkg.Svc"), ("grpc_method", "Call")] {
+            assert!(attrs.iter().any(|(name, value)| (*name, value.as_str()) == told), "{told:?} of {attrs:?}");
+        }
+        let dns = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &request(b"application/dns-message")].concat();
+        assert_eq!(named(Over::TCP, 9, 1, &dns), Some("doh"));
+        let mut get = request(b"text/html");
+        get[9] = 0x82;
+        let other = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &get].concat();
         assert_eq!(named(Over::TCP, 9, 1, &other), Some("http2"));
+    }
+
+    /// Cut before its content type, a request is known by what it calls.
+    #[test]
+    fn grpc_by_what_it_calls() {
+        let call = request(b"application/grpc");
+        let cut = [PREFACE, &frame_of(SETTINGS, 0, 0, &[]), &call[..9 + 4 + 13]].concat();
+        assert_eq!(named(Over::TCP, 9, 1, &cut), Some("grpc"));
+        assert_eq!(procedure(b"/gnmi.gNMI/Subscribe"), Some((&b"gnmi.gNMI"[..], &b"Subscribe"[..])));
+        for other in [&b"/index.html"[..], b"/a/b/c", b"/v1.2/x", b"/a.b/", b"//x", b"/a.b/c?d=1"] {
+            let shaped = procedure(other).is_some_and(|(service, _)| service.contains(&b'.'));
+            assert!(!shaped, "{}", String::from_utf8_lossy(other));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::dpi::tls::{certificate, fingerprint};
 /// Registry entry.
 pub const PROTOCOLS: &[Protocol] = &[Protocol {
     name: "tls",
-    also: &["dot", "grpc", "mqtts", "ftps"],
+    also: &["dot", "doh", "grpc", "mqtts", "ftps"],
     title: "Transport Layer Security",
     group: Group::Secure,
     over: Over::TCP_SCTP,
@@ -105,7 +105,7 @@ fn handshake(look: &Look<'_>, facts: &mut Facts) -> Answer {
     }
     match kind {
         1 => client(body, len as usize, facts),
-        2 => server(body, &all, len as usize, facts),
+        2 => server(body, all.from(4 + len as usize), asked(look.there), facts),
         0 | 4 | 11 | 12 | 13 | 14 | 16 | 20 if len < 0x2_0000 && !look.from_start => Answer::SoFar("tls", 0.85),
         _ if !look.from_start => middle(look.here, HANDSHAKE, usize::from(look.here.be16(3).unwrap_or(0))),
         _ => Answer::NotForUs,
@@ -124,7 +124,7 @@ fn client(body: &[u8], len: usize, facts: &mut Facts) -> Answer {
         };
     };
     tell_client(&hello, facts, 't');
-    Answer::SoFar(by_alpn(&hello, "tls"), 1.0)
+    Answer::SoFar(inside(&hello), 1.0)
 }
 
 /// Facts of a ClientHello.
@@ -142,20 +142,44 @@ pub fn tell_client(hello: &Hello, facts: &mut Facts, transport: char) {
     }
 }
 
-/// What ALPN tells of the protocol inside (IANA's registry).
-fn by_alpn(hello: &Hello, otherwise: Name) -> Name {
+/// Public resolvers that answer DNS over HTTPS (RFC 8484) and nothing else under these names.
+const RESOLVERS: [&[u8]; 10] = [
+    b"dns.google",
+    b"cloudflare-dns.com",
+    b"mozilla.cloudflare-dns.com",
+    b"chrome.cloudflare-dns.com",
+    b"one.one.one.one",
+    b"dns.quad9.net",
+    b"doh.opendns.com",
+    b"dns.nextdns.io",
+    b"dns.adguard-dns.com",
+    b"doh.cleanbrowsing.org",
+];
+
+/// What a ClientHello tells of the protocol inside: by ALPN (IANA's registry), or by a name under which nothing else is served.
+fn inside(hello: &Hello) -> Name {
+    let resolver = || hello.sni.as_deref().is_some_and(|sni| RESOLVERS.iter().any(|r| r.eq_ignore_ascii_case(sni)));
     match hello.alpn.first().map(Vec::as_slice) {
         Some(b"dot") => "dot",
         Some(b"grpc-exp") => "grpc",
         Some(b"mqtt") => "mqtts",
         Some(b"ftp") => "ftps",
-        _ => otherwise,
+        Some(b"h2" | b"http/1.1") if resolver() => "doh",
+        _ => "tls",
     }
 }
 
-fn server(body: &[u8], all: &[u8], len: usize, facts: &mut Facts) -> Answer {
+/// What the client that this server answers asked for.
+fn asked(there: &[u8]) -> Name {
+    let all = glue(there);
+    let len = all.be24(1).unwrap_or(0) as usize;
+    let hello = if all.u8(0) == Some(1) { hello::client(all.from(4).first_of(len), false) } else { None };
+    hello.as_ref().map_or("tls", inside)
+}
+
+fn server(body: &[u8], rest: &[u8], name: Name, facts: &mut Facts) -> Answer {
     let Some(hello) = hello::server(body, false) else {
-        let more = body.len() < len && body.u8(0).is_none_or(|v| v == 3);
+        let more = rest.is_empty() && body.u8(0).is_none_or(|v| v == 3);
         return if more { Answer::Unsure } else { Answer::NotForUs };
     };
     if let Some(version) = hello::version_name(hello.best_version) {
@@ -163,27 +187,27 @@ fn server(body: &[u8], all: &[u8], len: usize, facts: &mut Facts) -> Answer {
     }
     facts.note("ja3s", fingerprint::ja3s(&hello));
     if hello.best_version >= 0x0304 {
-        return Answer::Certain("tls", 1.0);
+        return Answer::Certain(name, 1.0);
     }
-    subject(all.from(4 + len), facts)
+    subject(rest, name, facts)
 }
 
 /// A certificate in the clear, before TLS 1.3: the first of the chain is the server's own.
-fn subject(rest: &[u8], facts: &mut Facts) -> Answer {
+fn subject(rest: &[u8], name: Name, facts: &mut Facts) -> Answer {
     if rest.len() < 10 {
-        return Answer::SoFar("tls", 1.0);
+        return Answer::SoFar(name, 1.0);
     }
     if rest.u8(0) != Some(11) {
-        return Answer::Certain("tls", 1.0);
+        return Answer::Certain(name, 1.0);
     }
     let len = rest.be24(7).unwrap_or(0) as usize;
     let der = rest.from(10).first_of(len);
     if let Some(names) = certificate::names(der).filter(|n| n.subject.is_some() || der.len() == len) {
         facts.set("certificate_subject", &names.subject.unwrap_or_default());
         facts.set("certificate_issuer", &names.issuer.unwrap_or_default());
-        return Answer::Certain("tls", 1.0);
+        return Answer::Certain(name, 1.0);
     }
-    Answer::SoFar("tls", 1.0)
+    Answer::SoFar(name, 1.0)
 }
 
 /// A hello in the record format of SSL 2.0 (RFC 5246 E.2), for any version up to 3.3.
@@ -207,14 +231,20 @@ mod tests {
     use super::*;
     use crate::dpi::proto::testing::{feed, named};
 
-    /// A ClientHello with SNI `a.example` and ALPN `h2`.
     fn client_hello() -> Vec<u8> {
+        hello_with(b"a.example", b"h2")
+    }
+
+    /// A ClientHello with this SNI and ALPN.
+    fn hello_with(server: &[u8], alpn: &[u8]) -> Vec<u8> {
         let mut body = vec![3, 3];
         body.extend([7; 32]);
         body.extend([0, 0, 4, 0x13, 1, 0x13, 2, 1, 0]);
-        let sni = [&[0, 12, 0, 0, 9][..], b"a.example"].concat();
+        let len = server.len() as u8;
+        let sni = [&[0, len + 3, 0, 0, len][..], server].concat();
         let mut extensions = [&[0, 0, 0, sni.len() as u8][..], &sni].concat();
-        extensions.extend([0, 16, 0, 5, 0, 3, 2, b'h', b'2', 0, 43, 0, 3, 2, 3, 4]);
+        let len = alpn.len() as u8;
+        extensions.extend([&[0, 16, 0, len + 3, 0, len + 1, len][..], alpn, &[0, 43, 0, 3, 2, 3, 4]].concat());
         body.extend([0, extensions.len() as u8]);
         body.extend(extensions);
         let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
@@ -236,6 +266,30 @@ mod tests {
         let hello = client_hello();
         let pieces: Vec<(bool, &[u8])> = hello.chunks(30).map(|c| (true, c)).collect();
         assert_eq!(feed(Over::TCP, 1, 2, &pieces).host_name.as_deref(), Some("a.example"));
+    }
+
+    /// TLS 1.3 in the extension of the supported version.
+    fn server_hello() -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([9; 32]);
+        body.extend([0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+        let message = [&[2, 0, 0, body.len() as u8][..], &body].concat();
+        [&[22, 3, 3, 0, message.len() as u8][..], &message].concat()
+    }
+
+    #[test]
+    fn what_the_client_asked_for_stays_the_name() {
+        for (server, alpn, name) in [
+            (&b"a.example"[..], &b"dot"[..], "dot"),
+            (b"a.example", b"mqtt", "mqtts"),
+            (b"a.example", b"h2", "tls"),
+            (b"dns.google", b"h2", "doh"),
+            (b"dns.google", b"imap", "tls"),
+        ] {
+            let hello = hello_with(server, alpn);
+            let label = feed(Over::TCP, 40_000, 9_999, &[(true, &hello), (false, &server_hello())]);
+            assert_eq!((label.named.unwrap().name, label.closed), (name, true));
+        }
     }
 
     #[test]

@@ -106,6 +106,72 @@ fn one_host_that_tries_many_doors_in_vain_scans() {
 }
 
 #[test]
+fn questions_without_answers_are_no_scan_where_the_mirror_shows_one_side() {
+    let ask = |host: u8| {
+        let mut flow = flow((7, 40_000), (host, 53), 1_000 * MS, 1, 80);
+        flow.key.protocol = 17;
+        vec![flow]
+    };
+    assert_eq!(count(&told((10..60).map(ask)), "scan"), 0);
+    let heard = [vec![flow((9, 80), (7, 40_001), 1_000 * MS, 9, 900)]];
+    assert_eq!(count(&told((10..60).map(ask).chain(heard)), "scan"), 50);
+}
+
+/// One SYN each from `n` sources to one endpoint, so far apart.
+fn syns(n: u32, apart_ns: u64) -> Vec<Vec<FlowTick>> {
+    let syn = |i: u32| {
+        let mut syn = flow((0, 1_024 + (i % 60_000) as u16), SERVER, 1_000 * MS + u64::from(i) * apart_ns, 1, 60);
+        syn.key.src = Addr::v4([172, 16, (i >> 8) as u8, i as u8]);
+        vec![syn]
+    };
+    (0..n).map(syn).collect()
+}
+
+fn count(told: &[(FlowKey, &'static str)], what: &str) -> usize {
+    told.iter().filter(|(_, does)| *does == what).count()
+}
+
+#[test]
+fn handshakes_of_many_that_nobody_goes_on_with_are_a_flood() {
+    assert_eq!(count(&told(syns(2_000, 10_000)), "flood"), 2_000);
+    assert_eq!(count(&told(syns(200, 10_000)), "flood"), 0, "too few");
+    assert_eq!(count(&told(syns(2_000, 5 * MS)), "flood"), 0, "as slow as clients that try again");
+    let served = |host: u8| {
+        let at = 1_000 * MS;
+        vec![flow((host, 50_000), SERVER, at, 2, 160), flow(SERVER, (host, 50_000), at, 2, 400)]
+    };
+    let busy = told(syns(400, 10_000).into_iter().chain((3..250).map(served)));
+    assert_eq!(count(&busy, "flood"), 0, "a server that serves most");
+}
+
+#[test]
+fn answers_to_a_flood_are_no_scan_and_answers_to_a_scan_no_flood() {
+    let answered = |(i, mut ticks): (usize, Vec<FlowTick>)| {
+        ticks[0].key.dport = 8_080;
+        let mut back = ticks[0].clone();
+        let key = ticks[0].key;
+        back.key = FlowKey { src: key.dst, dst: key.src, sport: key.dport, dport: key.sport, ..key };
+        (back.first_ns, back.last_ns) = (back.first_ns + 1_000 + i as u64, back.last_ns + 1_000 + i as u64);
+        vec![ticks[0].clone(), back]
+    };
+    let flooded = told(syns(2_000, 10_000).into_iter().enumerate().map(answered));
+    assert_eq!((count(&flooded, "flood"), count(&flooded, "scan")), (2_000, 0));
+    let knock = |port: u16| {
+        let at = 1_000 * MS + u64::from(port) * 10_000;
+        vec![flow((7, 60_000), (9, port), at, 1, 60), flow((9, port), (7, 60_000), at + 5_000, 1, 60)]
+    };
+    let scanned = told((2_000..4_000).map(knock));
+    assert_eq!((count(&scanned, "flood"), count(&scanned, "scan")), (0, 2_000));
+}
+
+#[test]
+fn datagrams_with_a_name_are_no_flood() {
+    let mut telemetry = syns(2_000, 10_000);
+    telemetry.iter_mut().flatten().for_each(|f| (f.app, f.engine) = (Some("statsd"), "dpi"));
+    assert_eq!(count(&told(telemetry), "flood"), 0);
+}
+
+#[test]
 fn what_a_rank_writes_to_storage_is_a_checkpoint_and_what_it_reads_is_data() {
     let rank = BTreeSet::from([Addr::v4([10, 0, 0, 1])]);
     let storage = |write: bool| {
