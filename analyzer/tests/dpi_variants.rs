@@ -156,7 +156,8 @@ const BOUNDS: [(&str, f64, f64); 11] = [
 
 /// The table of the document, in the order of the bounds.
 fn write_table(tallies: &BTreeMap<&str, Tally>) {
-    const HEAD: &str = "| condition | flows | named right | mean over protocols | named wrong |\n|---|---|---|---|---|\n";
+    const HEAD: &str =
+        "| condition | flows | named right | mean over protocols | named wrong |\n|---|---|---|---|---|\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/disagreements.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, after) = text.split_once(HEAD).unwrap();

@@ -12,12 +12,18 @@ const HOSTS_MAX: usize = 3;
 /// What is worth a line.
 pub fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(told(report, "scan", |f| (&f.src, format!("{}:{}", f.dst, f.dport)), |who, n| {
-        format!("{who} scans: tried {} in vain", units::counted(n, "endpoint"))
-    }));
-    notes.extend(told(report, "flood", |f| (&f.dst, format!("{}:{}", f.src, f.sport)), |who, n| {
-        format!("{who} is flooded: {} came to nothing", units::counted(n, "attempt"))
-    }));
+    notes.extend(told(
+        report,
+        "scan",
+        |f| (&f.src, format!("{}:{}", f.dst, f.dport)),
+        |who, n| format!("{who} scans: tried {} in vain", units::counted(n, "endpoint")),
+    ));
+    notes.extend(told(
+        report,
+        "flood",
+        |f| (&f.dst, format!("{}:{}", f.src, f.sport)),
+        |who, n| format!("{who} is flooded: {} came to nothing", units::counted(n, "attempt")),
+    ));
     notes
 }
 
