@@ -2,6 +2,8 @@
 //!
 //! Every stage runs as a process of its own over the same capture, in turns, so that a busy machine hurts all alike;
 //! what counts is processor time per packet and its ratio to the walk of the same round.
+//!
+//! `--workers` compares the time on the wall of two workers on two processors with that of one worker on one.
 
 // A bench may stop on what it did not expect, prints, and asks the kernel for processor time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unsafe_code)]
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use analyzer::fabric::FabricConfig;
 use analyzer::topology::Plan;
@@ -30,8 +33,17 @@ const STAGES: [Stage; 5] = [
     ("walk", "records read, lengths added", |file| drain(file, &mut Walk::default())),
     ("decode", "headers read to the innermost transport", |file| drain(file, &mut Decode::default())),
     ("worker", "links, flows, conversations, meters", |file| drain(file, &mut Work::new())),
-    ("full", "the product: worker, fabric, detectors, report", full),
+    ("full", "the product: worker, fabric, detectors, report", |file| full(file, 1)),
     ("naive", "what anyone would write: etherparse and a HashMap", |file| drain(file, &mut Naive::default())),
+];
+
+/// Compared by time on the wall.
+const TEAMS: [Stage; 2] = [
+    ("alone", "the product, all its threads on one processor", |file| {
+        stay_on_one();
+        full(file, 1);
+    }),
+    ("team2", "the product with two workers", |file| full(file, 2)),
 ];
 
 fn main() {
@@ -42,11 +54,23 @@ fn main() {
     }
 }
 
-/// Runs one stage in this process; prints its processor time in ns and its peak memory in KiB.
+/// Runs one stage in this process; prints its processor time in ns, its peak memory in KiB, and its time on the wall in ns.
 fn run_stage(name: &str, file: &Path) {
-    let (_, _, stage) = STAGES.iter().find(|(n, ..)| *n == name).expect("a stage of that name");
+    let (_, _, stage) = STAGES.iter().chain(&TEAMS).find(|(n, ..)| *n == name).expect("a stage of that name");
+    let begun = Instant::now();
     stage(file);
-    println!("{} {}", processor_ns(), peak_kib());
+    println!("{} {} {}", processor_ns(), peak_kib(), begun.elapsed().as_nanos());
+}
+
+fn stay_on_one() {
+    let size = size_of::<libc::cpu_set_t>();
+    // SAFETY: the set is plain bits, all of which may be zero; the kernel reads as many bytes as it has.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(0, &mut set);
+        libc::sched_setaffinity(0, size, &raw const set)
+    };
+    assert_eq!(result, 0, "a process can be told to stay on a processor");
 }
 
 fn processor_ns() -> u64 {
@@ -68,13 +92,23 @@ fn compare(arguments: &[String]) {
     let rounds: usize = value("--rounds").unwrap_or(5) as usize;
     let packets: Option<u64> = value("--packets");
     let letters = arguments.first().filter(|a| a.chars().all(|c| c.is_ascii_uppercase()));
+    let chosen = |corpus: &&Corpus| letters.is_none_or(|l| l.contains(corpus.letter));
+    if arguments.iter().any(|a| a == "--workers") {
+        println!(
+            "time on the wall per packet, median of {rounds} paired rounds: one worker on one processor, two workers on two"
+        );
+        for corpus in ALL.iter().filter(chosen) {
+            measure_teams(corpus, packets.unwrap_or(corpus.packets), rounds);
+        }
+        return;
+    }
     println!(
         "processor time per packet of the whole process, median of {rounds} paired rounds; ratio to the walk of the same round"
     );
     for (name, what, _) in STAGES {
         println!("  {name:7} {what}");
     }
-    for corpus in ALL.iter().filter(|c| letters.is_none_or(|l| l.contains(c.letter))) {
+    for corpus in ALL.iter().filter(chosen) {
         measure(corpus, packets.unwrap_or(corpus.packets), rounds);
     }
 }
@@ -85,7 +119,7 @@ fn measure(corpus: &Corpus, packets: u64, rounds: usize) {
     let mut results: Vec<Vec<(f64, u64)>> = vec![Vec::new(); STAGES.len()];
     for _ in 0..rounds {
         for (stage, results) in STAGES.iter().zip(&mut results) {
-            let (ns, kib) = child(stage.0, &file);
+            let (ns, kib, _) = child(stage.0, &file);
             results.push((ns as f64 / packets as f64, kib));
         }
     }
@@ -95,6 +129,24 @@ fn measure(corpus: &Corpus, packets: u64, rounds: usize) {
         let kib = own.iter().map(|r| r.1).max().unwrap_or(0);
         println!("  {name:7} {ns:8.1} ns  {:6.2} x  {:6} MiB", median(ratios), kib / 1024);
     }
+}
+
+fn measure_teams(corpus: &Corpus, packets: u64, rounds: usize) {
+    let file = made(corpus, packets);
+    let per = |ns: u64| ns as f64 / packets as f64;
+    let results: Vec<_> = (0..rounds)
+        .map(|_| TEAMS.map(|(name, ..)| child(name, &file)).map(|(cpu, _, wall)| (per(cpu), per(wall))))
+        .collect();
+    let of = |what: fn(&[(f64, f64); 2]) -> f64| median(results.iter().map(what).collect());
+    println!(
+        "  {}  one {:7.1} ns  two {:7.1} ns  {:5.2} x;  processor time {:7.1} and {:7.1} ns",
+        corpus.letter,
+        of(|r| r[0].1),
+        of(|r| r[1].1),
+        of(|r| r[0].1 / r[1].1),
+        of(|r| r[0].0),
+        of(|r| r[1].0),
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -114,12 +166,13 @@ fn made(corpus: &Corpus, packets: u64) -> PathBuf {
     file
 }
 
-fn child(stage: &str, file: &Path) -> (u64, u64) {
+fn child(stage: &str, file: &Path) -> (u64, u64, u64) {
     let out = Command::new(std::env::current_exe().unwrap()).args(["--stage", stage]).arg(file).output().unwrap();
     assert!(out.status.success(), "{stage}: {}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
     let mut numbers = text.split_whitespace().map(|n| n.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
+    let mut next = || numbers.next().unwrap();
+    (next(), next(), next())
 }
 
 fn drain(file: &Path, sink: &mut dyn Sink) {
@@ -194,13 +247,13 @@ impl Sink for Work {
     fn dropped(&mut self, _: InterfaceId, _: u64, _: u64) {}
 }
 
-fn full(file: &Path) {
+fn full(file: &Path, workers: usize) {
     let source = capture::open(&[file.to_owned()], &FileOptions::default()).unwrap();
     let settings = Settings {
         plan: Arc::new(Plan::default()),
         natures: NatureWatch::default(),
         fabric: FabricConfig::default(),
-        worker: WorkerConfig::default(),
+        worker: WorkerConfig { workers, ..WorkerConfig::default() },
         pace: Pace::Max,
         live: false,
     };

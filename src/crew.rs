@@ -47,11 +47,25 @@ impl Crew {
         }
     }
 
+    /// The frames that are observed next lie in these bytes, which may be kept.
+    pub fn lie_in(&mut self, bytes: &Arc<Vec<u8>>) {
+        if let Self::Several(several) = self {
+            several.team.lie_in(bytes);
+        }
+    }
+
     /// Observes frames; `ready` gets each tick whose time has passed.
     pub fn observe(&mut self, frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
         match self {
             Self::One(worker) => worker.observe(frames, ready),
-            Self::Several(several) => frames.iter().for_each(|frame| several.take(frame, ready)),
+            Self::Several(several) => several.take(frames, ready),
+        }
+    }
+
+    /// What was lent has been observed.
+    pub fn taken(&mut self) {
+        if let Self::Several(several) = self {
+            several.team.taken();
         }
     }
 
@@ -171,10 +185,11 @@ impl Several {
         Ok(Self { team, home, places, out: None, spare: Batch::default() })
     }
 
-    #[inline]
-    fn take(&mut self, frame: &Frame<'_>, ready: &mut dyn FnMut(Tick)) {
+    fn take(&mut self, mut frames: &[Frame<'_>], ready: &mut dyn FnMut(Tick)) {
         loop {
-            match self.team.take(frame) {
+            let (taken, dealt) = self.team.take(frames);
+            frames = frames.get(taken..).unwrap_or_default();
+            match dealt {
                 Dealt::Taken => return,
                 Dealt::SendFirst => self.send(ready),
                 Dealt::Alone => {
@@ -182,7 +197,10 @@ impl Several {
                         self.send(ready);
                     }
                     self.await_all(ready);
-                    return self.team.alone(&mut self.home, frame);
+                    if let Some((frame, rest)) = frames.split_first() {
+                        self.team.alone(&mut self.home, frame);
+                        frames = rest;
+                    }
                 }
             }
         }

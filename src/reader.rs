@@ -239,6 +239,7 @@ impl Reader<'_> {
                 worker.go_on(&mut |tick| hand_over.give(tick));
             }
         });
+        self.worker.taken();
         if let (true, Some(last)) = (self.live, batch.last()) {
             let newest_ns = self.newest.map_or(0, |(at_ns, _)| at_ns).max(last.at_ns);
             let now = Instant::now();
@@ -270,6 +271,10 @@ impl Sink for Reader<'_> {
                 self.add_interface(interface, watch.nature(&interface.source));
             }
         }
+    }
+
+    fn lie_in(&mut self, bytes: &Arc<Vec<u8>>) {
+        self.worker.lie_in(bytes);
     }
 
     fn frames(&mut self, batch: &[Frame<'_>]) {

@@ -1,5 +1,7 @@
 //! Several live sources as one: stepped in turn, their interfaces numbered on.
 
+use std::sync::Arc;
+
 use capture::live::processors::stay_on;
 use capture::{Frame, Input, Interface, InterfaceId, Sink, Source, Step};
 
@@ -87,6 +89,10 @@ impl Numbered<'_> {
 impl Sink for Numbered<'_> {
     fn interface(&mut self, interface: &Interface) {
         self.sink.interface(&Interface { id: self.id(interface.id), ..interface.clone() });
+    }
+
+    fn lie_in(&mut self, bytes: &Arc<Vec<u8>>) {
+        self.sink.lie_in(bytes);
     }
 
     fn frames(&mut self, batch: &[Frame<'_>]) {

@@ -72,7 +72,7 @@ impl Turns<'_> {
 
     fn frame(&mut self, frame: &Frame<'_>) {
         loop {
-            match self.team.take(frame) {
+            match self.team.take(std::slice::from_ref(frame)).1 {
                 Dealt::Taken => return,
                 Dealt::SendFirst => self.send(),
                 Dealt::Alone => {

@@ -1,11 +1,16 @@
 //! The contract between sources and whoever takes their frames.
 
+use std::sync::Arc;
+
 use crate::frame::{Frame, Interface, InterfaceId};
 
 /// Takes what a [`Source`] lends.
 pub trait Sink {
     /// A new interface: said once, before its first frame.
     fn interface(&mut self, interface: &Interface);
+    /// Some of the frames that come next lie in these bytes: whoever keeps them keeps the frames without a copy, and the source reads
+    /// on elsewhere. Said for the next call of [`Sink::frames`] only, and by sources that can do so.
+    fn lie_in(&mut self, _bytes: &Arc<Vec<u8>>) {}
     /// Frames in the order of the source, at least one, valid for this call only.
     fn frames(&mut self, batch: &[Frame<'_>]);
     /// The capture says that it lost `count` frames on an interface at about `at_ns` (pcapng drop counts, kernel drops).

@@ -417,12 +417,20 @@ impl Links {
         self.infos.len()
     }
 
-    /// Among several workers: of the links not yet handed over the frame that made each, and its other direction; and all notes. To be
-    /// asked before [`Links::take_new`], after [`Links::take_ticks`].
-    pub fn take_beginnings(&mut self) -> (Vec<(u64, Option<String>)>, Vec<Note>) {
-        let announced = self.announced;
-        let taken = self.team.as_mut().map(|t| (t.links.get(announced..).unwrap_or_default().to_vec(), t.notes.take()));
-        taken.unwrap_or_default()
+    /// Among several workers: of the links made since the last call what they are, the frame that made each, and its other direction; and
+    /// all notes since then. `used` is a list of notes that is of no use any more.
+    pub fn take_noted(&mut self, used: Vec<Note>) -> (Vec<(LinkInfo, u64, Option<String>)>, Vec<Note>) {
+        let Some(team) = &mut self.team else { return (Vec::new(), Vec::new()) };
+        for link in 0..team.notes.len() {
+            let Some(place) = team.notes.link(link) else { continue };
+            let (Some(line), Some(meter)) = (self.lines.get_mut(place), self.meters.get_mut(place)) else { continue };
+            settle(line, meter, Some(&mut team.notes));
+            meter.close_run();
+        }
+        let new = self.infos.get(self.announced..).unwrap_or_default().iter().cloned();
+        let new = new.zip(team.links.drain(..)).map(|(info, (frame, other))| (info, frame, other)).collect();
+        self.announced = self.infos.len();
+        (new, team.notes.take(used))
     }
 
     /// What every link did since the last call.

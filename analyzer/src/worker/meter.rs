@@ -86,7 +86,6 @@ impl Meter {
         self.touched = true;
         if first {
             self.delta.first_ns = packet.at_ns;
-            self.run = CLOSED;
         }
         self.last_ns = self.last_ns.max(packet.at_ns);
         self.delta.last_ns = self.delta.last_ns.max(packet.at_ns);
@@ -191,6 +190,11 @@ impl Meter {
     pub fn round_trip(&mut self, ns: u64) {
         self.touched = true;
         self.rtt.record(ns);
+    }
+
+    /// Among several workers: what it noted has been handed over.
+    pub fn close_run(&mut self) {
+        self.run = CLOSED;
     }
 
     /// Among several workers: the sender is held, which all of them know.

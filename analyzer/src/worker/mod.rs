@@ -264,22 +264,15 @@ impl Worker {
         let mut moves = std::mem::take(&mut self.moves);
         moves.sort_by_key(|m| (m.first_on_to_ns, m.flow, m.from, m.to));
         if let Some(apart) = &mut self.apart {
-            let (links, notes) = self.links.take_beginnings();
             let (flows, qps) = (std::mem::take(&mut self.births.0), std::mem::take(&mut self.births.1));
-            apart.push(Apart {
-                links,
-                notes,
-                flows,
-                qps,
-                taps: taps.iter().map(|&(interface, _)| interface).collect(),
-            });
+            apart.push(Apart { flows, qps, taps: taps.iter().map(|&(interface, _)| interface).collect() });
         }
         Tick {
             start_ns,
             end_ns,
             widened: 0,
             capture,
-            new_links: self.links.take_new(),
+            new_links: if self.apart.is_some() { Vec::new() } else { self.links.take_new() },
             links,
             flows,
             qps,

@@ -85,7 +85,8 @@ impl Notes {
     pub fn passes(&mut self, link: u32, open: u32, start_ns: u64, packet: &Passing) -> u32 {
         let (stretch, frame) = (self.stretch, self.frame);
         let same = |note: &&mut Note| {
-            note.stretch == stretch && matches!(&note.noted, Noted::Run(run) if run.start_ns == start_ns)
+            (note.link, note.stretch) == (link, stretch)
+                && matches!(&note.noted, Noted::Run(run) if run.start_ns == start_ns)
         };
         let (place, run) = match self.all.get_mut(open as usize).filter(same) {
             Some(Note { noted: Noted::Run(run), .. }) => (open, run),
@@ -120,9 +121,19 @@ impl Notes {
         self.all.push(Note { frame: self.frame, link, stretch: self.stretch, noted: Noted::Hold(hold) });
     }
 
-    /// Hands them over.
-    pub fn take(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.all)
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The link of a note.
+    pub fn link(&self, note: usize) -> Option<usize> {
+        self.all.get(note).map(|note| note.link as usize)
+    }
+
+    /// Hands them over; `used` is a list that is of no use any more.
+    pub fn take(&mut self, mut used: Vec<Note>) -> Vec<Note> {
+        used.clear();
+        std::mem::replace(&mut self.all, used)
     }
 }
 

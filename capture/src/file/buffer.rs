@@ -1,13 +1,18 @@
 //! A window over a stream of bytes, wide enough for whatever record is read next.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+
+/// Buffers that somebody kept, used again when nobody does any more; of more those are forgotten.
+const KEPT: usize = 64;
 
 /// What lies between `start` and `end` was read and not yet consumed.
 pub(super) struct Buffer {
     stream: Box<dyn Read + Send>,
     /// Bytes asked of the stream at once.
     width: usize,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
+    kept: Vec<Arc<Vec<u8>>>,
     start: usize,
     end: usize,
     /// Offset in the stream of the byte at `start`.
@@ -18,7 +23,17 @@ pub(super) struct Buffer {
 
 impl Buffer {
     pub(super) fn new(stream: Box<dyn Read + Send>, width: usize) -> Self {
-        Self { stream, width, bytes: vec![0; width], start: 0, end: 0, offset: 0, ended: false, error: None }
+        Self {
+            stream,
+            width,
+            bytes: Arc::new(vec![0; width]),
+            kept: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            error: None,
+        }
     }
 
     /// What is there and not yet consumed.
@@ -27,7 +42,7 @@ impl Buffer {
     }
 
     /// All that is held, for ranges counted from [`Buffer::position`].
-    pub(super) fn held(&self) -> &[u8] {
+    pub(super) fn held(&self) -> &Arc<Vec<u8>> {
         &self.bytes
     }
 
@@ -82,16 +97,42 @@ impl Buffer {
     }
 
     fn make_room(&mut self, count: usize) {
-        self.bytes.copy_within(self.start..self.end, 0);
+        let length = self.bytes.len().max(count.next_multiple_of(self.width));
+        match Arc::get_mut(&mut self.bytes) {
+            Some(bytes) => {
+                bytes.copy_within(self.start..self.end, 0);
+                if bytes.len() < length {
+                    bytes.resize(length, 0);
+                }
+            }
+            None => self.move_on(length),
+        }
         self.end -= self.start;
         self.start = 0;
-        if self.bytes.len() < count {
-            self.bytes.resize(count.next_multiple_of(self.width), 0);
+    }
+
+    /// Somebody keeps what is held: the window goes on in another buffer.
+    fn move_on(&mut self, length: usize) {
+        let free = self.kept.iter().position(|kept| Arc::strong_count(kept) == 1);
+        let mut next = free.map(|free| self.kept.swap_remove(free)).unwrap_or_default();
+        if let Some(bytes) = Arc::get_mut(&mut next) {
+            bytes.resize(length.max(bytes.len()), 0);
+            let window = self.bytes.get(self.start..self.end).unwrap_or_default();
+            if let Some(to) = bytes.get_mut(..window.len()) {
+                to.copy_from_slice(window);
+            }
+        }
+        let kept = std::mem::replace(&mut self.bytes, next);
+        if self.kept.len() < KEPT {
+            self.kept.push(kept);
         }
     }
 
     fn read(&mut self) {
-        let Some(room) = self.bytes.get_mut(self.end..) else { return };
+        let Some(room) = Arc::get_mut(&mut self.bytes).and_then(|bytes| bytes.get_mut(self.end..)) else {
+            self.make_room(self.end - self.start + 1);
+            return;
+        };
         match self.stream.read(room) {
             Ok(0) => self.ended = true,
             Ok(count) => self.end += count,

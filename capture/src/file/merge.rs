@@ -191,8 +191,13 @@ impl Source for Files {
         self.tell_next_lost(sink);
         let runs = self.take();
         let mut batch: Vec<Frame<'_>> = Vec::with_capacity(BATCH);
+        let mut before = None;
         for (index, run) in runs {
             if let Some(Slot::Open(reader)) = self.slots.get(index) {
+                if before != Some(index) {
+                    sink.lie_in(reader.held());
+                }
+                before = Some(index);
                 batch.extend(reader.frames(run));
             }
         }

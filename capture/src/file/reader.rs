@@ -233,6 +233,11 @@ impl Reader {
         from..self.lent
     }
 
+    /// What the frames lie in.
+    pub(super) fn held(&self) -> &Arc<Vec<u8>> {
+        self.buffer.held()
+    }
+
     /// The frames of records taken.
     pub(super) fn frames(&self, taken: Range<usize>) -> impl Iterator<Item = Frame<'_>> {
         let held = self.buffer.held().get(self.base..).unwrap_or_default();

@@ -30,7 +30,7 @@ pub(super) struct Dealer {
     frames: u64,
     whole_in_tick: u64,
     stretch: u32,
-    bin: u64,
+    bin_ns: u64,
 }
 
 impl Dealer {
@@ -46,7 +46,7 @@ impl Dealer {
             frames: 0,
             whole_in_tick: 0,
             stretch: 0,
-            bin: 0,
+            bin_ns: 0,
         }
     }
 
@@ -92,24 +92,30 @@ impl Dealer {
     }
 
     /// A frame passes; says where it stands.
-    #[inline]
+    #[inline(always)]
     pub fn passes(&mut self, frame: &Frame<'_>) -> Moment {
-        let bin = frame.at_ns / BIN_NS;
-        if bin < self.bin {
-            self.new_stretch();
+        if frame.at_ns.wrapping_sub(self.bin_ns) >= BIN_NS {
+            self.another_bin(frame.at_ns);
         }
-        self.bin = bin;
         let moment = Moment { frame: self.frames, whole: self.whole_in_tick, stretch: self.stretch };
         self.frames += 1;
         self.whole_in_tick += u64::from(is_whole(frame));
         moment
     }
 
+    #[inline(never)]
+    fn another_bin(&mut self, at_ns: u64) {
+        if at_ns < self.bin_ns {
+            self.new_stretch();
+        }
+        self.bin_ns = at_ns - at_ns % BIN_NS;
+    }
+
     pub fn new_stretch(&mut self) {
         self.stretch = self.stretch.wrapping_add(1);
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn whose(&mut self, frame: &Frame<'_>) -> Whose {
         let Some(port) = self.ports.get(usize::from(frame.interface.0)) else { return Whose::Neighbours };
         if port.link_type == LinkType::Ethernet
@@ -166,7 +172,7 @@ impl Dealer {
     }
 
     /// The worker that takes a frame: what is nobody's goes to the first.
-    #[inline]
+    #[inline(always)]
     pub fn worker_of(&mut self, whose: Whose) -> usize {
         let Whose::Pair(pair) = whose else { return 0 };
         let share = pair as usize % SHARES;

@@ -6,7 +6,7 @@ use capture::Frame;
 
 use super::batch::Batch;
 use crate::packet::Transport;
-use crate::tick::Tick;
+use crate::tick::{LinkInfo, Tick};
 use crate::topology::Plan;
 use crate::worker::burst::Moment;
 use crate::worker::flows::Births;
@@ -20,10 +20,6 @@ const AT_ONCE: usize = 256;
 /// What a worker of several hands over beside a tick.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Apart {
-    /// Of each new link the frame that made it, and its other direction.
-    pub links: Vec<(u64, Option<String>)>,
-    /// What it noted of links.
-    pub notes: Vec<Note>,
     /// The frames that began the tick's flows, and its queue pairs.
     pub flows: Vec<u64>,
     pub qps: Vec<u64>,
@@ -38,6 +34,16 @@ pub struct Member {
     pub(super) worker: Worker,
     /// Ticks that ended.
     pub(super) parts: Vec<(Tick, Apart)>,
+    /// What it noted of links: before its newest tick ended, and since.
+    pub(super) noted: [Noted; 2],
+}
+
+/// What a member noted of links.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// Links that are new, the frame that made each, and its other direction.
+    pub links: Vec<(LinkInfo, u64, Option<String>)>,
+    pub notes: Vec<Note>,
 }
 
 impl Member {
@@ -47,7 +53,7 @@ impl Member {
         worker.flows.births = Some(Births::default());
         worker.taps.in_part = true;
         worker.apart = Some(Vec::new());
-        Self { number, worker, parts: Vec::new() }
+        Self { number, worker, parts: Vec::new(), noted: Default::default() }
     }
 
     /// Its place in the team.
@@ -71,13 +77,26 @@ impl Member {
             }));
             self.worker.burst(&frames, &moments, &mut |_| ());
         }
+        self.note();
+    }
+
+    /// Lays ready what it noted since the last time.
+    pub(super) fn note(&mut self) {
+        let [_, since] = &mut self.noted;
+        (since.links, since.notes) = self.worker.links.take_noted(std::mem::take(&mut since.notes));
     }
 
     /// Packet time comes to the next tick.
     fn turn(&mut self, at_ns: u64) {
-        let Self { worker, parts, .. } = self;
+        self.ends(|worker, ready| worker.pass_time(at_ns, ready));
+    }
+
+    /// Lets a tick end, if one does.
+    fn ends(&mut self, end: impl FnOnce(&mut Worker, &mut dyn FnMut(Tick))) {
+        let Self { worker, parts, noted: [before, _], .. } = self;
         let mut ticks = Vec::new();
-        worker.pass_time(at_ns, &mut |tick| ticks.push(tick));
+        end(worker, &mut |tick| ticks.push(tick));
+        (before.links, before.notes) = worker.links.take_noted(std::mem::take(&mut before.notes));
         let apart = worker.apart.as_mut().map(std::mem::take).unwrap_or_default();
         parts.extend(ticks.into_iter().zip(apart));
     }
@@ -85,9 +104,11 @@ impl Member {
     /// A frame between neighbours: the first worker takes it; a pause concerns the meters of all.
     pub(super) fn alone(&mut self, frame: &Frame<'_>, moment: Moment) {
         if self.number == 0 {
-            return self.worker.burst(&[*frame], &[moment], &mut |_| ());
+            self.worker.burst(&[*frame], &[moment], &mut |_| ());
+        } else {
+            self.worker.is_paused(frame, &moment);
         }
-        self.worker.is_paused(frame, &moment);
+        self.note();
     }
 
     /// Some MAC address is that of several hosts.
@@ -99,11 +120,7 @@ impl Member {
     }
 
     pub(super) fn finish(&mut self) {
-        let Self { worker, parts, .. } = self;
-        let mut ticks = Vec::new();
-        worker.finish(&mut |tick| ticks.push(tick));
-        let apart = worker.apart.as_mut().map(std::mem::take).unwrap_or_default();
-        parts.extend(ticks.into_iter().zip(apart));
+        self.ends(Worker::finish);
     }
 }
 

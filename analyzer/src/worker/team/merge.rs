@@ -1,11 +1,12 @@
 //! One tick of those of several workers: as one worker would have made it of all frames.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter::Peekable;
 use std::mem::take;
 
 use foldhash::fast::FixedState;
 
-use super::member::Apart;
+use super::member::{Apart, Member};
 use crate::control::MOST;
 use crate::packet::MirrorKey;
 use crate::tick::{LinkId, LinkInfo, LinkTick, Look, Message, TapTick, Tick};
@@ -21,6 +22,8 @@ pub(super) struct Merger {
     by_id: HashMap<String, u32, FixedState>,
     /// Per worker and link of its own: the number here.
     numbers: Vec<Vec<u32>>,
+    /// Links that no tick has told of yet.
+    new: Vec<LinkInfo>,
     /// Per link: reads what the workers noted.
     meters: Vec<Meter>,
 }
@@ -35,7 +38,7 @@ struct Met {
 
 impl Merger {
     pub fn new(workers: usize) -> Self {
-        Self { by_id: HashMap::default(), numbers: vec![Vec::new(); workers], meters: Vec::new() }
+        Self { by_id: HashMap::default(), numbers: vec![Vec::new(); workers], new: Vec::new(), meters: Vec::new() }
     }
 
     pub fn links(&self) -> usize {
@@ -44,9 +47,9 @@ impl Merger {
 
     /// The parts of a tick, by worker; `losses` are the taps' by their sequence numbers.
     pub fn merge(&mut self, mut parts: Vec<(Tick, Apart)>, losses: Vec<(u16, TapTick)>) -> Tick {
-        let new_links = self.meet(&mut parts);
-        for (worker, (tick, apart)) in parts.iter_mut().enumerate() {
-            self.renumber(worker, tick, apart);
+        let new_links = take(&mut self.new);
+        for (worker, (tick, _)) in parts.iter_mut().enumerate() {
+            self.renumber(worker, tick);
         }
         let taps = taps_of(&mut parts, losses);
         let links = self.links_of(&mut parts);
@@ -70,15 +73,31 @@ impl Merger {
         all
     }
 
+    /// Reads what the members noted: `which` of the two.
+    pub fn read(&mut self, members: &mut [Member], which: usize) {
+        self.meet(members, which);
+        let mut notes: Vec<_> = members
+            .iter()
+            .zip(&self.numbers)
+            .filter_map(|(m, numbers)| Some((m.noted.get(which)?.notes.iter().peekable(), numbers)))
+            .collect();
+        while let Some((note, link)) = earliest(&mut notes) {
+            let Some(meter) = self.meters.get_mut(link as usize) else { continue };
+            match &note.noted {
+                Noted::Run(run) => meter.read(run),
+                Noted::Hold(hold) => meter.pause_frame(hold),
+            }
+        }
+        members.iter_mut().filter_map(|m| m.noted.get_mut(which)).for_each(|noted| noted.notes.clear());
+    }
+
     /// Numbers the links that are new, in the order of the frames that made them.
-    fn meet(&mut self, parts: &mut [(Tick, Apart)]) -> Vec<LinkInfo> {
+    fn meet(&mut self, members: &mut [Member], which: usize) {
         let mut met = Vec::new();
-        for (worker, (tick, apart)) in parts.iter_mut().enumerate() {
-            let links = take(&mut tick.new_links).into_iter().zip(take(&mut apart.links));
-            met.extend(links.map(|(info, (frame, other))| Met { frame, worker, info, other }));
+        for (worker, noted) in members.iter_mut().filter_map(|m| m.noted.get_mut(which)).enumerate() {
+            met.extend(noted.links.drain(..).map(|(info, frame, other)| Met { frame, worker, info, other }));
         }
         met.sort_by_key(|m| m.frame);
-        let (first, mut new) = (self.meters.len() as u32, Vec::new());
         for Met { worker, mut info, other, .. } in met {
             let known = self.by_id.get(&info.id).copied();
             let number = known.or_else(|| self.number(&info.id)).unwrap_or(NOWHERE);
@@ -90,13 +109,11 @@ impl Merger {
             }
             info.link = LinkId(number);
             info.reverse = other.and_then(|other| self.by_id.get(&other).copied()).map(LinkId);
-            if let Some(reverse) = info.reverse {
-                let place = reverse.0.checked_sub(first).map(|n| n as usize);
-                place.and_then(|n| new.get_mut(n)).into_iter().for_each(|o: &mut LinkInfo| o.reverse = Some(info.link));
-            }
-            new.push(info);
+            let first = self.new.first().map_or(number, |new| new.link.0);
+            let reverse = info.reverse.and_then(|r| self.new.get_mut(r.0.checked_sub(first)? as usize));
+            reverse.into_iter().for_each(|other| other.reverse = Some(info.link));
+            self.new.push(info);
         }
-        new
     }
 
     fn number(&mut self, id: &str) -> Option<u32> {
@@ -109,7 +126,7 @@ impl Merger {
         Some(number as u32)
     }
 
-    fn renumber(&self, worker: usize, tick: &mut Tick, apart: &mut Apart) {
+    fn renumber(&self, worker: usize, tick: &mut Tick) {
         let numbers = self.numbers.get(worker).map_or(&[][..], Vec::as_slice);
         let number = |link: u32| numbers.get(link as usize).copied().unwrap_or(NOWHERE);
         let renumber = |link: &mut LinkId| link.0 = number(link.0);
@@ -118,7 +135,6 @@ impl Merger {
         tick.qps.iter_mut().for_each(|q| renumber(&mut q.link));
         tick.control.iter_mut().filter_map(|c| c.link.as_mut()).for_each(renumber);
         tick.moves.iter_mut().flat_map(|m| [&mut m.from, &mut m.to]).for_each(renumber);
-        apart.notes.iter_mut().for_each(|n| n.link = number(n.link));
         let left_out = tick.links.iter().filter(|l| l.link == NOWHERE).map(|l| l.packets).sum::<u64>();
         if left_out > 0 {
             tick.capture.refused.push(("link-table-full", left_out));
@@ -134,14 +150,6 @@ impl Merger {
             match sums.get_mut(&link.link) {
                 Some(sum) => sum.add(&link),
                 None => drop(sums.insert(link.link, link)),
-            }
-        }
-        let mut notes: Vec<_> = parts.iter().map(|(_, apart)| apart.notes.iter().peekable()).collect();
-        while let Some(note) = earliest(&mut notes) {
-            let Some(meter) = self.meters.get_mut(note.link as usize) else { continue };
-            match &note.noted {
-                Noted::Run(run) => meter.read(run),
-                Noted::Hold(hold) => meter.pause_frame(hold),
             }
         }
         for (link, meter) in (0u32..).zip(&mut self.meters) {
@@ -179,10 +187,15 @@ impl LinkTick {
     }
 }
 
-/// The earliest of the next notes: those of one frame come in the order of the workers.
-fn earliest<'a>(notes: &mut [std::iter::Peekable<std::slice::Iter<'a, Note>>]) -> Option<&'a Note> {
-    let next = notes.iter_mut().filter_map(|notes| notes.peek().map(|n| n.frame).map(|frame| (frame, notes)));
-    next.min_by_key(|(frame, _)| *frame)?.1.next()
+/// The notes of a worker that are still to be read, and the numbers of its links.
+type Unread<'a> = (Peekable<std::slice::Iter<'a, Note>>, &'a Vec<u32>);
+
+/// The earliest of the next notes, and the number of its link: those of one frame come in the order of the workers.
+fn earliest<'a>(notes: &mut [Unread<'a>]) -> Option<(&'a Note, u32)> {
+    let next = notes.iter_mut().filter_map(|unread| Some((unread.0.peek()?.frame, unread)));
+    let (_, (notes, numbers)) = next.min_by_key(|(frame, _)| *frame)?;
+    let note = notes.next()?;
+    Some((note, numbers.get(note.link as usize).copied().unwrap_or(NOWHERE)))
 }
 
 /// Taps by interface and mirror: frames add, losses are those that were given.

@@ -21,6 +21,7 @@ pub use batch::Batch;
 pub(super) use member::Apart;
 pub use member::Member;
 
+use super::ahead::ask_bytes;
 use super::{TapNature, WorkerConfig};
 use crate::tick::{Look, TapTick, Tick};
 use crate::topology::Plan;
@@ -45,6 +46,8 @@ pub struct Team {
     dealer: Dealer,
     merger: Merger,
     gathered: Batch,
+    /// What the frames that come next may lie in.
+    lie_in: Vec<Arc<Vec<u8>>>,
     /// Taps of the ticks that ended, by the dealer's account, the earliest first.
     taps: Vec<Vec<(u16, TapTick)>>,
     workers: usize,
@@ -59,6 +62,7 @@ impl Team {
             dealer: Dealer::new(config, workers),
             merger: Merger::new(workers),
             gathered: Batch::default().renew(workers),
+            lie_in: Vec::new(),
             taps: Vec::new(),
             workers,
         };
@@ -71,9 +75,34 @@ impl Team {
         members.iter_mut().for_each(|member| member.worker.add_interface(interface, nature));
     }
 
-    /// Takes a frame, or says what must be done before.
-    #[inline]
-    pub fn take(&mut self, frame: &Frame<'_>) -> Dealt {
+    /// The frames that come next, up to [`Team::taken`], may lie in these bytes, which may be kept.
+    pub fn lie_in(&mut self, bytes: &Arc<Vec<u8>>) {
+        if !self.lie_in.iter().any(|known| Arc::ptr_eq(known, bytes)) {
+            self.lie_in.push(bytes.clone());
+        }
+    }
+
+    /// What was lent has been taken.
+    pub fn taken(&mut self) {
+        self.lie_in.clear();
+    }
+
+    /// Takes frames, as many as it says, and says what must be done before the next.
+    pub fn take(&mut self, frames: &[Frame<'_>]) -> (usize, Dealt) {
+        for (n, frame) in frames.iter().enumerate() {
+            if let Some(later) = frames.get(n + AHEAD) {
+                ask_bytes(later.bytes);
+            }
+            match self.take_one(frame) {
+                Dealt::Taken => {}
+                dealt => return (n, dealt),
+            }
+        }
+        (frames.len(), Dealt::Taken)
+    }
+
+    #[inline(always)]
+    fn take_one(&mut self, frame: &Frame<'_>) -> Dealt {
         if self.gathered.is_full() {
             return Dealt::SendFirst;
         }
@@ -92,11 +121,11 @@ impl Team {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn gather(&mut self, frame: &Frame<'_>, whose: Whose) {
         let moment = self.dealer.passes(frame);
         let worker = self.dealer.worker_of(whose);
-        self.gathered.push(frame, worker, moment);
+        self.gathered.push(frame, worker, moment, &self.lie_in);
     }
 
     fn turn(&mut self, at_ns: u64) {
@@ -133,6 +162,7 @@ impl Team {
         let moment = self.dealer.passes(frame);
         members.iter_mut().for_each(|member| member.alone(frame, moment));
         self.dealer.new_stretch();
+        self.merger.read(members, 1);
     }
 
     /// Time has come to `now_ns` without a frame: what was gathered goes, if a tick ended.
@@ -154,11 +184,13 @@ impl Team {
 
     /// The ticks that ended, when all members are back.
     pub fn collect(&mut self, members: &mut [Member], ready: &mut dyn FnMut(Tick)) {
-        while members.iter().all(|member| !member.parts.is_empty()) && !members.is_empty() {
-            let parts = members.iter_mut().map(|member| member.parts.remove(0)).collect();
+        self.merger.read(members, 0);
+        let parts: Vec<_> = members.iter_mut().filter_map(|member| member.parts.pop()).collect();
+        if !parts.is_empty() {
             let taps = if self.taps.is_empty() { Vec::new() } else { self.taps.remove(0) };
             ready(self.merger.merge(parts, taps));
         }
+        self.merger.read(members, 1);
     }
 
     /// Hands over the last tick, when nothing is gathered and all members are back.
@@ -179,5 +211,7 @@ impl Team {
     }
 }
 
+/// The bytes of a frame are asked for so many frames before it is looked at.
+const AHEAD: usize = 6;
 /// Workers of a team at most.
 const MOST: usize = 64;
