@@ -58,6 +58,11 @@ impl Batch {
         self.frames as usize >= FRAMES || self.bytes >= BYTES
     }
 
+    /// Frames that it may still take.
+    pub(super) fn room(&self) -> usize {
+        FRAMES.saturating_sub(self.frames as usize)
+    }
+
     /// Nothing to do in it.
     pub fn is_empty(&self) -> bool {
         self.frames == 0 && self.begins_ns.is_none()

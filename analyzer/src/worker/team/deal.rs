@@ -26,7 +26,10 @@ pub(super) struct Dealer {
     shares: Vec<u8>,
     had: Vec<usize>,
     tick_ns: u64,
-    tick_start_ns: Option<u64>,
+    /// End of the present tick; 0 before the first.
+    tick_end_ns: u64,
+    /// The interface of the last frame, and whether it is an Ethernet.
+    interface: Option<(InterfaceId, bool)>,
     frames: u64,
     whole_in_tick: u64,
     stretch: u32,
@@ -42,7 +45,8 @@ impl Dealer {
             shares: vec![NOBODYS; SHARES],
             had: vec![0; workers],
             tick_ns: config.tick_ns.max(1),
-            tick_start_ns: None,
+            tick_end_ns: 0,
+            interface: None,
             frames: 0,
             whole_in_tick: 0,
             stretch: 0,
@@ -51,6 +55,7 @@ impl Dealer {
     }
 
     pub fn add_interface(&mut self, interface: &Interface, nature: TapNature) {
+        self.interface = None;
         let index = usize::from(interface.id.0);
         let port = Port::of(interface, nature);
         if self.ports.len() <= index {
@@ -62,20 +67,21 @@ impl Dealer {
     }
 
     /// Whether a frame of this time begins another tick: as [`Worker::pass_time`](crate::worker::Worker) has it.
-    #[inline]
+    #[inline(always)]
     pub fn turns(&self, at_ns: u64) -> bool {
-        self.tick_start_ns.is_none_or(|start_ns| at_ns >= start_ns.saturating_add(self.tick_ns))
+        at_ns >= self.tick_end_ns
     }
 
     pub fn has_begun(&self) -> bool {
-        self.tick_start_ns.is_some()
+        self.tick_end_ns > 0
     }
 
     /// Another tick begins; gives the taps of the one that ended, if one did.
     pub fn turn(&mut self, at_ns: u64) -> Option<Vec<(u16, TapTick)>> {
         self.whole_in_tick = 0;
-        let before = self.tick_start_ns.replace(at_ns - at_ns % self.tick_ns);
-        before.map(|_| self.taps())
+        let before =
+            std::mem::replace(&mut self.tick_end_ns, (at_ns - at_ns % self.tick_ns).saturating_add(self.tick_ns));
+        (before > 0).then(|| self.taps())
     }
 
     /// Losses since the last call.
@@ -117,10 +123,11 @@ impl Dealer {
 
     #[inline(always)]
     pub fn whose(&mut self, frame: &Frame<'_>) -> Whose {
-        let Some(port) = self.ports.get(usize::from(frame.interface.0)) else { return Whose::Neighbours };
-        if port.link_type == LinkType::Ethernet
-            && let Some(ends) = look(frame.bytes, frame.wire_len)
-        {
+        let ethernet = match self.interface {
+            Some((interface, ethernet)) if interface == frame.interface => ethernet,
+            _ => self.another_interface(frame.interface),
+        };
+        if ethernet && let Some(ends) = look(frame.bytes, frame.wire_len) {
             if let Some((mirror, sequence)) = ends.envelope {
                 let place = self.taps.enveloped(frame.interface.0, mirror);
                 self.taps.sequence_of(place, sequence, frame.at_ns);
@@ -128,6 +135,14 @@ impl Dealer {
             return Whose::Pair(ends.pair);
         }
         self.read(frame)
+    }
+
+    #[inline(never)]
+    fn another_interface(&mut self, interface: InterfaceId) -> bool {
+        let port = self.ports.get(usize::from(interface.0));
+        let ethernet = port.is_some_and(|port| port.link_type == LinkType::Ethernet);
+        self.interface = Some((interface, ethernet));
+        ethernet
     }
 
     /// The decoder's answer.
@@ -188,5 +203,95 @@ impl Dealer {
         self.had.iter_mut().skip(worker).take(1).for_each(|had| *had += 1);
         self.shares.iter_mut().skip(share).take(1).for_each(|owner| *owner = worker as u8);
         worker
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write as _, stderr};
+    use std::path::{Path, PathBuf};
+
+    use capture::{FileOptions, Sink, Step};
+
+    use super::*;
+    use crate::packet::{Addr, MirrorKey, MirrorKind};
+
+    /// Compares the cheap look with the decoder.
+    struct Compare {
+        dealer: Dealer,
+        looked: u64,
+        frames: u64,
+    }
+
+    impl Sink for Compare {
+        fn interface(&mut self, interface: &Interface) {
+            self.dealer.add_interface(interface, TapNature::default());
+        }
+
+        fn frames(&mut self, batch: &[Frame<'_>]) {
+            for frame in batch {
+                self.frames += 1;
+                let ethernet = self.dealer.another_interface(frame.interface);
+                let Some(ends) = look(frame.bytes, frame.wire_len).filter(|_| ethernet) else { continue };
+                self.looked += 1;
+                match self.dealer.decode(frame) {
+                    Some(Ok((packet, key))) => {
+                        let key = key.expect("a pair has a key");
+                        assert_eq!(ends.pair, pair(key.src, key.dst), "{packet:?}");
+                        assert_eq!(ends.envelope.map(|e| e.1), packet.mirror.sequence, "{packet:?}");
+                        if let Some(((source, session), _)) = ends.envelope {
+                            let kind = MirrorKind::Erspan3;
+                            let (source, session) = (Some(Addr::v4(source.to_be_bytes())), Some(session.into()));
+                            let mirror = MirrorKey { kind, session, source, ..MirrorKey::default() };
+                            assert_eq!(packet.mirror.key, mirror);
+                        }
+                    }
+                    refused => assert!(ends.envelope.is_none(), "{refused:?}"),
+                }
+            }
+        }
+
+        fn dropped(&mut self, _: InterfaceId, _: u64, _: u64) {}
+    }
+
+    fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+        for path in folder.read_dir().into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                files(&path, into);
+            } else if [".pcap", ".pcapng", ".cap", ".zst", ".gz"].iter().any(|e| path.to_string_lossy().ends_with(e)) {
+                into.push(path);
+            }
+        }
+    }
+
+    fn compare(folder: &Path) -> (u64, u64) {
+        let (mut paths, mut seen) = (Vec::new(), (0, 0));
+        files(folder, &mut paths);
+        for path in paths {
+            let Ok(mut source) = capture::open(&[path], &FileOptions::default()) else { continue };
+            let dealer = Dealer::new(&WorkerConfig::default(), 2);
+            let mut compare = Compare { dealer, looked: 0, frames: 0 };
+            while source.step(&mut compare) != Step::End {}
+            seen = (seen.0 + compare.looked, seen.1 + compare.frames);
+        }
+        seen
+    }
+
+    #[test]
+    fn the_cheap_look_sees_the_decoders_pair() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (looked, frames) = compare(&here.join("../fixtures/captures"));
+        assert!(looked * 10 > frames * 6, "{looked} of {frames}");
+        let root =
+            std::env::var_os("FABRICSCOPE_SHARED").map_or_else(|| here.join("../../shared"), std::path::PathBuf::from);
+        for folder in ["softroce", "foreign", "programs"] {
+            let captures = root.join("captures").join(folder);
+            let (_, frames) = compare(&captures);
+            if frames == 0 {
+                let all = std::env::var("FABRICSCOPE_REQUIRE_ALL").is_ok_and(|v| v == "1");
+                assert!(!all, "{} is missing", captures.display());
+                let _ = writeln!(stderr(), "SKIPPED: {} is missing; set FABRICSCOPE_SHARED", captures.display());
+            }
+        }
     }
 }

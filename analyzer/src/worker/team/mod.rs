@@ -89,7 +89,11 @@ impl Team {
 
     /// Takes frames, as many as it says, and says what must be done before the next.
     pub fn take(&mut self, frames: &[Frame<'_>]) -> (usize, Dealt) {
-        for (n, frame) in frames.iter().enumerate() {
+        if self.gathered.is_full() {
+            return (0, Dealt::SendFirst);
+        }
+        let room = frames.get(..self.gathered.room()).unwrap_or(frames);
+        for (n, frame) in room.iter().enumerate() {
             if let Some(later) = frames.get(n + AHEAD) {
                 ask_bytes(later.bytes);
             }
@@ -98,14 +102,11 @@ impl Team {
                 dealt => return (n, dealt),
             }
         }
-        (frames.len(), Dealt::Taken)
+        (room.len(), if room.len() < frames.len() { Dealt::SendFirst } else { Dealt::Taken })
     }
 
     #[inline(always)]
     fn take_one(&mut self, frame: &Frame<'_>) -> Dealt {
-        if self.gathered.is_full() {
-            return Dealt::SendFirst;
-        }
         if self.dealer.turns(frame.at_ns) {
             if !self.gathered.is_empty() {
                 return Dealt::SendFirst;

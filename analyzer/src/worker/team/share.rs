@@ -10,14 +10,9 @@ const TAG_LEN: usize = 4;
 const MAX_TAGS: usize = 3;
 /// Outer Ethernet, IPv4, GRE with a sequence number, ERSPAN type III.
 const ENVELOPE_LEN: usize = ETHERNET_LEN + 20 + 8 + 12;
-/// ICMP, TCP, ICMPv6, SCTP: nothing else is inside.
-const INNERMOST: [u8; 4] = [1, 6, 58, 132];
 const UDP: u8 = 17;
 /// IPv4, UDP, base transport header, three bytes of padding, ICRC.
 const SHORTEST: usize = 20 + 8 + 12 + 3 + 4;
-/// UDP destination ports that may hold another packet: VXLAN, Geneve, GTP-U.
-const TUNNELS: [u16; 4] = [4789, 8472, 6081, 2152];
-
 /// What the look saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ends {
@@ -48,10 +43,8 @@ pub(super) fn pair(a: Addr, b: Addr) -> u32 {
 
 #[inline(always)]
 fn both(a: u64, b: u64) -> u32 {
-    let product = (a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ a >> 29)
-        .wrapping_add(b.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b >> 29)
-        .wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-    (product >> 32) as u32
+    let mixed = (a ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ a.wrapping_add(b);
+    (mixed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f) >> 32) as u32
 }
 
 /// 16 bytes in one word.
@@ -68,9 +61,22 @@ fn word_v4(addr: [u8; 4]) -> u64 {
     0xffff_0000_0000 | u64::from(u32::from_be_bytes(addr))
 }
 
-/// Looks at a frame of Ethernet.
+/// Looks at a frame of Ethernet. Most are untagged IPv4.
 #[inline(always)]
 pub(super) fn look(bytes: &[u8], wire_len: u32) -> Option<Ends> {
+    if let Some(h) = bytes.first_chunk::<{ ETHERNET_LEN + 24 }>()
+        && (h[12], h[13], h[14]) == (8, 0, 0x45)
+        && (h[20] & 0x3f, h[21]) == (0, 0)
+        && innermost(h[23], [h[36], h[37]])
+    {
+        let pair = both(word_v4([h[26], h[27], h[28], h[29]]), word_v4([h[30], h[31], h[32], h[33]]));
+        return Some(Ends { pair, envelope: None });
+    }
+    look_on(bytes, wire_len)
+}
+
+#[inline(never)]
+fn look_on(bytes: &[u8], wire_len: u32) -> Option<Ends> {
     match (bytes.get(12), bytes.get(ETHERNET_LEN + 9)) {
         (Some(8), Some(47)) => enveloped(bytes, wire_len),
         _ => plain(bytes).map(|pair| Ends { pair, envelope: None }),
@@ -145,7 +151,25 @@ fn ipv6(network: &[u8]) -> Option<u32> {
     Some(both(address(8), address(24)))
 }
 
+/// Nothing else is inside: ICMP, TCP, ICMPv6, SCTP, and UDP but to the ports of VXLAN, Geneve and GTP-U.
 #[inline(always)]
 fn innermost(protocol: u8, dport: [u8; 2]) -> bool {
-    if protocol == UDP { !TUNNELS.contains(&u16::from_be_bytes(dport)) } else { INNERMOST.contains(&protocol) }
+    match protocol {
+        UDP => !matches!(u16::from_be_bytes(dport), 4789 | 8472 | 6081 | 2152),
+        1 | 6 | 58 | 132 => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_are_one_pair() {
+        let (a, b) = (Addr::v4([10, 0, 0, 1]), Addr::v4([10, 0, 0, 2]));
+        assert_eq!(pair(a, b), pair(b, a));
+        assert_eq!(pair(a, b), both(word_v4([10, 0, 0, 1]), word_v4([10, 0, 0, 2])));
+        assert_ne!(pair(a, b), pair(a, a));
+    }
 }
