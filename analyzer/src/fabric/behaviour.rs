@@ -37,8 +37,9 @@ const FLOOD_TRIES: usize = 256;
 const FLOOD_RATE: f64 = 1_000.0;
 /// Share of the flows to a host that are such tries when it is flooded.
 const FLOOD_SHARE: f64 = 0.9;
-/// IP protocol number.
+/// IP protocol numbers: of handshakes, and of all that have ports. Neighbours that ask for an address try nothing.
 const TCP: u8 = 6;
+const WITH_PORTS: [u8; 3] = [TCP, 17, 132];
 /// Packets of one try at most.
 const TRY_PACKETS: u64 = 3;
 /// Time after which a conversation with hardly a packet is idle, ns.
@@ -113,7 +114,7 @@ impl<'a> Behaviours<'a> {
         let mut hit: BTreeMap<Addr, Tries> = BTreeMap::new();
         for flow in totals.flows.iter() {
             let key = &flow.sum.key;
-            if key.dst_qp.is_some() || key.dport == 0 {
+            if key.dst_qp.is_some() || key.dport == 0 || !WITH_PORTS.contains(&key.protocol) {
                 continue;
             }
             // Who answers is not who asks.
@@ -134,7 +135,7 @@ impl<'a> Behaviours<'a> {
     /// What one flow does.
     pub fn told(&self, key: &FlowKey, flow: &FlowTotal) -> &'static str {
         let suspect = self.scanners.contains(&key.src) || self.flooded.contains(&key.dst);
-        if suspect && is_try(self.totals, flow) {
+        if suspect && WITH_PORTS.contains(&key.protocol) && is_try(self.totals, flow) {
             return if self.scanners.contains(&key.src) { "scan" } else { "flood" };
         }
         let back = self.back(key);
