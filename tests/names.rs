@@ -23,8 +23,7 @@ fn flows(capture: &str) -> Vec<Value> {
 /// What every flow with data at this port is named, each once.
 fn at(flows: &[Value], port: u64) -> Vec<&str> {
     let mine = |f: &&Value| (f["sport"] == port || f["dport"] == port) && f["packets"].as_u64() > Some(1);
-    let mut names: Vec<&str> =
-        flows.iter().filter(mine).map(|f| f["app"].as_str().unwrap_or("unknown")).collect();
+    let mut names: Vec<&str> = flows.iter().filter(mine).map(|f| f["app"].as_str().unwrap_or("unknown")).collect();
     names.sort_unstable();
     names.dedup();
     names
