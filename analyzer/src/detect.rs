@@ -11,6 +11,7 @@ mod docs;
 mod engine;
 mod ledger;
 mod map;
+mod near;
 mod needless;
 mod sender_rate;
 mod silence;

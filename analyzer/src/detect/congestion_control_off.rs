@@ -66,8 +66,8 @@ impl Detector for CongestionControlOff {
         }
         let marked = view.tick.qps.iter().filter(|q| q.ce_packets > 0 && q.roce.data_packets > 0);
         for qp in marked {
-            let answers = view.tick.qps.iter().any(|q| q.key.src == qp.key.dst && q.key.dst == qp.key.src);
-            let notified = view.tick.qps.iter().any(|q| q.key.src == qp.key.dst && q.cnp_packets > 0);
+            let answers = view.qps_between(qp.key.dst, qp.key.src).next().is_some();
+            let notified = view.qps_from(qp.key.dst).any(|q| q.cnp_packets > 0);
             let room = self.silent.len() < MAX_HOSTS || self.silent.contains_key(&qp.key.dst);
             if !answers || notified || !room {
                 continue;

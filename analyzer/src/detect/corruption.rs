@@ -57,10 +57,7 @@ impl Corruption {
 
 impl Detector for Corruption {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
-        let checked = |id: LinkId| {
-            let link = view.tick.links.iter().find(|l| l.link == id.0);
-            link.map_or((0, 0), |l| (l.roce.icrc_checked, l.roce.icrc_bad))
-        };
+        let checked = |id: LinkId| view.link(id).map_or((0, 0), |l| (l.roce.icrc_checked, l.roce.icrc_bad));
         let note = match view.tick.capture.icrc_unchecked {
             0 => "whose ICRC does not match",
             _ => "whose ICRC does not match, of a sample that was compared",

@@ -144,7 +144,7 @@ impl Detector for EcnCongestion {
 
 /// Queue pairs whose marked packets pass here.
 fn involve(view: &View<'_>, link: LinkId, symptom: Symptom) -> Symptom {
-    let marked = view.tick.qps.iter().filter(|q| q.link == link && q.ce_packets > 0).take(16);
+    let marked = view.qps_on(link).filter(|q| q.ce_packets > 0).take(16);
     marked.fold(symptom, |s, qp| s.qp(qp, view.map))
 }
 

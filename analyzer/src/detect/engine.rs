@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::jobs::JobState;
+use crate::packet::Addr;
 use crate::report::Finding;
 use crate::slot::LinkSlot;
-use crate::tick::{LinkId, LinkTick, Look, Tick};
+use crate::tick::{FlowTick, LinkId, LinkTick, Look, QpTick, Tick};
 
 use super::ledger::{KindId, Ledger};
+use super::near::Near;
 use super::symptom::Symptom;
 use super::{DetectConfig, Detector, KINDS, Map, window};
 
@@ -20,9 +22,46 @@ pub struct View<'a> {
     pub map: &'a Map,
     /// What the mirrors lost lately.
     pub blind: &'a Blind,
+    /// The tick's queue pairs by where they are.
+    near: Near,
 }
 
 impl<'a> View<'a> {
+    fn new(tick: &'a Tick, map: &'a Map, blind: &'a Blind) -> Self {
+        Self { tick, map, blind, near: Near::default() }
+    }
+
+    /// What a link did in the tick: links of a tick stand in order.
+    pub fn link(&self, link: LinkId) -> Option<&'a LinkTick> {
+        let at = self.tick.links.binary_search_by_key(&link.0, |l| l.link).ok()?;
+        self.tick.links.get(at)
+    }
+
+    /// Queue pairs that a link carries.
+    pub fn qps_on(&self, link: LinkId) -> impl Iterator<Item = &QpTick> {
+        self.near.on(&self.tick.qps, link)
+    }
+
+    /// Queue pairs from one host to another.
+    pub fn qps_between(&self, src: Addr, dst: Addr) -> impl Iterator<Item = &QpTick> {
+        self.near.between(&self.tick.qps, src, dst)
+    }
+
+    /// Queue pairs from a host.
+    pub fn qps_from(&self, src: Addr) -> impl Iterator<Item = &QpTick> {
+        self.near.from(&self.tick.qps, src)
+    }
+
+    /// Queue pairs to a host.
+    pub fn qps_to(&self, dst: Addr) -> impl Iterator<Item = &QpTick> {
+        self.near.to(&self.tick.qps, dst)
+    }
+
+    /// Flows to a host.
+    pub fn flows_to(&self, dst: Addr) -> impl Iterator<Item = &FlowTick> {
+        self.near.flows_to(&self.tick.flows, dst)
+    }
+
     /// Links of the tick with their slots.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &'a LinkTick, Cow<'a, [LinkSlot]>)> + use<'a> {
         let (start_ns, end_ns) = (self.tick.start_ns, self.tick.end_ns);
@@ -117,7 +156,7 @@ impl Engine {
     pub fn look(&mut self, look: Look) -> bool {
         self.map.look(look);
         let nothing = Tick::default();
-        let view = View { tick: &nothing, map: &self.map, blind: &self.blind };
+        let view = View::new(&nothing, &self.map, &self.blind);
         let (mut early, mut symptoms): (Vec<Finding>, Vec<Symptom>) = (Vec::new(), Vec::new());
         for running in &self.running {
             running.detector.look(&view, &mut symptoms);
@@ -133,7 +172,7 @@ impl Engine {
 
     fn run(&mut self, tick: &Tick, last: bool) -> Vec<Finding> {
         self.early.clear();
-        let view = View { tick, map: &self.map, blind: &self.blind };
+        let view = View::new(tick, &self.map, &self.blind);
         let mut changed = BTreeSet::new();
         let mut symptoms: Vec<Symptom> = Vec::new();
         for running in &mut self.running {

@@ -142,10 +142,7 @@ impl Detector for FabricLoss {
             found.naks += naks as f64;
             found.qps.push(qp);
         };
-        let located = |src, dst| {
-            let of = |q: &&QpTick| q.key.src == src && q.key.dst == dst;
-            view.tick.qps.iter().filter(of).any(|q| q.roce.lost_before_tap + q.roce.lost_after_tap > 0)
-        };
+        let located = |src, dst| view.qps_between(src, dst).any(|q| q.roce.lost_before_tap + q.roce.lost_after_tap > 0);
         for qp in &view.tick.qps {
             let (before, after) = (qp.roce.lost_before_tap, qp.roce.lost_after_tap);
             if before > 0 {

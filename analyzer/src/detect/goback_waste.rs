@@ -104,8 +104,10 @@ fn part(view: &View<'_>, qp: &QpTick, some: u64, all: u64) -> Part {
 
 /// NAKs that the receiver sent to this queue pair's sender in the tick.
 fn naks_for(view: &View<'_>, qp: &QpTick) -> u64 {
-    let back = view.tick.qps.iter().filter(|q| q.key.src == qp.key.dst && q.key.dst == qp.key.src);
-    if qp.roce.retransmitted == 0 { 0 } else { back.map(|q| q.roce.nak_sequence).sum() }
+    if qp.roce.retransmitted == 0 {
+        return 0;
+    }
+    view.qps_between(qp.key.dst, qp.key.src).map(|q| q.roce.nak_sequence).sum()
 }
 
 /// Repeated of new; repeats of nothing new are all waste.

@@ -100,21 +100,16 @@ impl Incast {
 /// Packets lost or asked for again on the way to the link's host in this tick.
 fn lost_to(view: &View<'_>, link: LinkId) -> f64 {
     let Some(host) = view.map.info(link).and_then(|i| i.host) else { return 0.0 };
-    let to = view.tick.qps.iter().filter(|q| q.key.dst == host).map(|q| q.roce.lost_before_tap + q.roce.lost_after_tap);
-    let naks = view.tick.qps.iter().filter(|q| q.key.src == host).map(|q| q.roce.nak_sequence);
+    let to = view.qps_to(host).map(|q| q.roce.lost_before_tap + q.roce.lost_after_tap);
+    let naks = view.qps_from(host).map(|q| q.roce.nak_sequence);
     to.chain(naks).sum::<u64>() as f64
 }
 
 /// Who sent most to the link's host in this tick.
 pub(super) fn senders(view: &View<'_>, link: LinkId, mut symptom: Symptom) -> Symptom {
     let Some(host) = view.map.info(link).and_then(|i| i.host) else { return symptom };
-    let mut from: Vec<(u64, Addr)> = view
-        .tick
-        .flows
-        .iter()
-        .filter(|f| f.key.dst == host && f.bytes > 10_000)
-        .map(|f| (f.bytes, f.key.src))
-        .collect();
+    let large = view.flows_to(host).filter(|f| f.bytes > 10_000);
+    let mut from: Vec<(u64, Addr)> = large.map(|f| (f.bytes, f.key.src)).collect();
     from.sort_by(|a, b| b.cmp(a));
     let names: BTreeSet<Addr> = from.into_iter().map(|(_, src)| src).take(16).collect();
     symptom.involved.extend(names.iter().map(Addr::to_string));

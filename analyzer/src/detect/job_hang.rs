@@ -1,6 +1,8 @@
 //! Jobs that stand still.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
 
 use crate::jobs::JobState;
 use crate::packet::Addr;
@@ -58,7 +60,7 @@ struct JobHang {
     between_ns: u64,
     judged: BTreeMap<String, u64>,
     /// End of the newest message of each queue pair that carries messages.
-    newest: BTreeMap<QpKey, u64>,
+    newest: HashMap<QpKey, u64, FixedState>,
 }
 
 /// Queue pairs whose newest message is kept; further ones name nobody.
@@ -71,7 +73,7 @@ impl JobHang {
             within_ns: knobs.ns("within_ms"),
             between_ns: knobs.ns("between_ms"),
             judged: BTreeMap::new(),
-            newest: BTreeMap::new(),
+            newest: HashMap::default(),
         }
     }
 
@@ -123,9 +125,11 @@ impl JobHang {
 impl Detector for JobHang {
     fn judge(&mut self, view: &View<'_>, _out: &mut Vec<Symptom>) {
         for message in &view.tick.messages {
-            if self.newest.len() < MAX_NEWEST || self.newest.contains_key(&message.key) {
-                let newest = self.newest.entry(message.key).or_default();
-                *newest = message.end_ns.max(*newest);
+            let is_full = self.newest.len() >= MAX_NEWEST;
+            match self.newest.get_mut(&message.key) {
+                Some(newest) => *newest = message.end_ns.max(*newest),
+                None if !is_full => _ = self.newest.insert(message.key, message.end_ns),
+                None => {}
             }
         }
     }

@@ -148,10 +148,7 @@ impl Past {
 
 impl Detector for LinkDegraded {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
-        // Links of a tick stand in order.
-        let links = &view.tick.links;
-        let at = |l: &LinkId| links.binary_search_by_key(&l.0, |link| link.link).ok();
-        let reached = |l: &LinkId| Some(links.get(at(l)?)?.max_bytes_100us);
+        let reached = |l: &LinkId| Some(view.link(*l)?.max_bytes_100us);
         for (link, _, slots) in view.links() {
             let parallels = view.map.parallels(link);
             let beside = parallels.iter().filter_map(reached).max().unwrap_or(0);

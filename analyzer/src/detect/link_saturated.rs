@@ -137,7 +137,7 @@ impl Detector for LinkSaturated {
 
 /// The busiest flows on a link in this tick.
 pub(super) fn busiest(view: &View<'_>, link: LinkId, mut symptom: Symptom) -> Symptom {
-    let mut here: Vec<_> = view.tick.qps.iter().filter(|q| q.link == link).collect();
+    let mut here: Vec<_> = view.qps_on(link).collect();
     here.sort_by_key(|q| (std::cmp::Reverse(q.bytes), q.key));
     for qp in here.into_iter().take(4) {
         symptom = symptom.qp(qp, view.map);

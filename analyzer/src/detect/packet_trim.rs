@@ -1,5 +1,9 @@
 //! Packets whose payload a switch cut off because its queue was full.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use crate::by_link::ByLink;
 use crate::report::Severity;
 use crate::tick::{LinkId, QpTick, Sign};
@@ -58,6 +62,7 @@ impl PacketTrim {
 
 impl Detector for PacketTrim {
     fn judge(&mut self, view: &View<'_>, out: &mut Vec<Symptom>) {
+        let lost = Lost::of(view);
         for (link, tick, _) in view.links() {
             let Some(total) = self.totals.made(link) else { continue };
             *total = (total.0 + tick.roce.trimmed, total.1 + tick.roce.data_packets);
@@ -66,7 +71,7 @@ impl Detector for PacketTrim {
             }
             let share = total.0 as f64 / total.1.max(1) as f64;
             let severity = if share >= self.critical { Severity::Critical } else { Severity::Warning };
-            let concerned = concerned(view, link);
+            let concerned = lost.concerned(link);
             let first_ns = concerned.iter().map(|qp| moments(qp, &[Sign::Trimmed]).0).min();
             let mut symptom =
                 Symptom::new(About::Link(link), severity, first_ns.unwrap_or(tick.first_ns), tick.last_ns)
@@ -81,11 +86,35 @@ impl Detector for PacketTrim {
     }
 }
 
-/// The queue pairs that may have lost payload on the way to this link: those that it carries, else all that lost some.
-fn concerned<'a>(view: &View<'a>, link: LinkId) -> Vec<&'a QpTick> {
-    let all = || view.tick.qps.iter().filter(|q| q.roce.trimmed > 0);
-    let here: Vec<_> = all().filter(|q| q.link == link || view.map.to_host(q.key.dst) == Some(link)).collect();
-    if here.is_empty() { all().collect() } else { here }
+/// Most queue pairs named for a link that carries none of those that lost payload: no finding keeps more.
+const NAMED: usize = 256;
+
+/// Queue pairs that lost payload in a tick, and which of them did on the way to each link.
+#[derive(Default)]
+struct Lost<'a> {
+    all: Vec<&'a QpTick>,
+    by_link: HashMap<LinkId, Vec<&'a QpTick>, FixedState>,
+}
+
+impl<'a> Lost<'a> {
+    fn of(view: &View<'a>) -> Self {
+        let mut lost = Self::default();
+        for qp in view.tick.qps.iter().filter(|q| q.roce.trimmed > 0) {
+            let last = view.map.to_host(qp.key.dst).filter(|last| *last != qp.link);
+            for link in [Some(qp.link), last].into_iter().flatten() {
+                lost.by_link.entry(link).or_default().push(qp);
+            }
+            if lost.all.len() < NAMED {
+                lost.all.push(qp);
+            }
+        }
+        lost
+    }
+
+    /// Those that may have lost payload on the way to this link: those that it carries, else all that lost some.
+    fn concerned(&self, link: LinkId) -> &[&'a QpTick] {
+        self.by_link.get(&link).unwrap_or(&self.all)
+    }
 }
 
 fn explain(case: &Case) -> String {

@@ -98,7 +98,7 @@ impl RttInflation {
             .peak("baseline_rtt_ns_p99", was.p99 as f64)
             .peak("baseline_rtt_ns_p50", was.p50 as f64)
             .sum("round_trips", now.count as f64);
-        let slow = view.tick.qps.iter().filter(|q| q.link == id && q.rtt.quantiles().is_some_and(|r| r.max >= was.p99));
+        let slow = view.qps_on(id).filter(|q| q.rtt.quantiles().is_some_and(|r| r.max >= was.p99));
         for qp in slow.take(4) {
             symptom = symptom.qp(qp, view.map);
         }

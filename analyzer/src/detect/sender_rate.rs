@@ -73,7 +73,9 @@ impl SenderRates {
         self.excuse(view);
         for message in &view.tick.messages {
             let key = (message.key.src, message.bytes);
-            if self.hosts.len() < MAX_HOSTS || self.hosts.contains_key(&key) {
+            if let Some(host) = self.hosts.get_mut(&key) {
+                host.take(message, share);
+            } else if self.hosts.len() < MAX_HOSTS {
                 self.hosts.entry(key).or_default().take(message, share);
             }
         }

@@ -5,6 +5,7 @@ mod congestion;
 mod control;
 mod ledger;
 mod links;
+mod many;
 mod transport;
 
 use super::*;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cadence::{self, Beat, Fit, MIN_STEPS, VERY_CLEAR};
 use super::lane::{Lane, Msg, Small, strides};
+use super::lanes::Lanes;
 use super::ring;
 use crate::packet::Addr;
 use crate::tick::QpKey;
@@ -86,7 +87,7 @@ impl Group {
 }
 
 /// Finds the groups of lanes that beat together.
-pub(super) fn groups(lanes: &BTreeMap<QpKey, Lane>) -> Vec<Group> {
+pub(super) fn groups(lanes: &Lanes) -> Vec<Group> {
     let raw: Vec<Raw> = lanes.values().filter(|l| !l.service).filter_map(raw).collect();
     let mut parts: Vec<Group> = components(raw).into_iter().flat_map(cut).collect();
     parts.retain(|g| !g.tracks.is_empty());
@@ -101,7 +102,7 @@ pub(super) fn groups(lanes: &BTreeMap<QpKey, Lane>) -> Vec<Group> {
 pub(super) type Control = BTreeMap<(Addr, Addr), Vec<Small>>;
 
 /// Small messages between neighbours, either way.
-fn control(lanes: &BTreeMap<QpKey, Lane>, edges: &Edges) -> Control {
+fn control(lanes: &Lanes, edges: &Edges) -> Control {
     let mut all = Control::new();
     for lane in lanes.values().filter(|l| !l.service && !l.control.is_empty()) {
         let way = (lane.key.src, lane.key.dst);

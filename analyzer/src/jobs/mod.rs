@@ -5,6 +5,7 @@
 mod cadence;
 mod cluster;
 mod lane;
+mod lanes;
 mod present;
 mod registry;
 mod ring;
@@ -12,11 +13,9 @@ mod shape;
 mod slow;
 mod steps;
 
-use std::collections::BTreeMap;
-
 use crate::tick::{QpKey, Tick};
 
-use lane::Lane;
+use lanes::Lanes;
 pub use registry::{Cause, JobState, StepRecord};
 pub use shape::Kind;
 
@@ -58,7 +57,7 @@ pub struct LeftOut {
 #[derive(Debug)]
 pub struct Jobs {
     config: JobsConfig,
-    lanes: BTreeMap<QpKey, Lane>,
+    lanes: Lanes,
     registry: registry::Registry,
     left_out: LeftOut,
     ticks_waited: usize,
@@ -74,7 +73,7 @@ impl Jobs {
         Self {
             registry: registry::Registry::new(config.jobs, config.steps),
             config,
-            lanes: BTreeMap::new(),
+            lanes: Lanes::default(),
             left_out: LeftOut::default(),
             ticks_waited: 0,
             fresh: false,
@@ -91,7 +90,7 @@ impl Jobs {
             return false;
         }
         for message in &tick.messages {
-            self.lanes.entry(message.key).or_insert_with(|| Lane::new(message.key)).take(message);
+            self.lanes.made(message.key).into_iter().for_each(|lane| lane.take(message));
         }
         for qp in tick.qps.iter().filter(|q| q.service.is_some()) {
             self.mark_service(qp.key);
@@ -141,10 +140,11 @@ impl Jobs {
         if self.lanes.len() > self.config.lanes {
             let mut idle: Vec<(u64, QpKey)> = self.lanes.values().map(|l| (l.last_ns, l.key)).collect();
             idle.sort_unstable();
-            for &(_, key) in idle.iter().take(self.lanes.len() - self.config.lanes / 8 * 7) {
-                self.lanes.remove(&key);
-                self.left_out.lanes += 1;
-            }
+            let before = self.lanes.len();
+            let excess = before - self.config.lanes / 8 * 7;
+            let newest_gone = idle.get(excess - 1).copied();
+            self.lanes.retain(|lane| Some((lane.last_ns, lane.key)) > newest_gone);
+            self.left_out.lanes += (before - self.lanes.len()) as u64;
         }
         let all = self.messages();
         if all > self.config.messages {

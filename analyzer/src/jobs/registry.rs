@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::cluster::{Group, Track};
-use super::lane::Lane;
+use super::lanes::Lanes;
 use super::shape::{self, Kind, Shape};
 use super::slow::{self, Blame};
 use super::steps::{self, Step};
@@ -245,7 +245,7 @@ impl Registry {
 
     /// Brings what one look found together with what is known.
     /// `None`: no message since the last look.
-    pub fn update(&mut self, found: Option<Vec<Found>>, lanes: &BTreeMap<QpKey, Lane>, now_ns: u64) {
+    pub fn update(&mut self, found: Option<Vec<Found>>, lanes: &Lanes, now_ns: u64) {
         if let Some(found) = found {
             self.take(found, lanes);
         }
@@ -261,7 +261,7 @@ impl Registry {
         }
     }
 
-    fn take(&mut self, mut found: Vec<Found>, lanes: &BTreeMap<QpKey, Lane>) {
+    fn take(&mut self, mut found: Vec<Found>, lanes: &Lanes) {
         found.sort_by_key(|f| (f.steps.first().map_or(0, |s| s.start_ns), f.lanes.first().copied()));
         let mut again: BTreeSet<String> = BTreeSet::new();
         for one in found {
@@ -331,7 +331,7 @@ fn age(id: &str) -> (usize, &str) {
 }
 
 /// Its lanes carried more messages after its last step than a step has: it should have been found again.
-fn went_on(job: &JobState, lanes: &BTreeMap<QpKey, Lane>) -> bool {
+fn went_on(job: &JobState, lanes: &Lanes) -> bool {
     let last = job.steps.back().map_or(0, |s| s.end_ns);
     job.lanes.iter().filter_map(|k| lanes.get(k)).any(|l| l.last_ns > last.saturating_add(job.period_ns * 3))
 }
@@ -362,7 +362,7 @@ impl JobState {
     }
 
     /// What is new of its lanes, found again or not.
-    fn follow(&mut self, lanes: &BTreeMap<QpKey, Lane>, now_ns: u64) {
+    fn follow(&mut self, lanes: &Lanes, now_ns: u64) {
         let mine = || self.lanes.iter().filter_map(|k| lanes.get(k));
         let newest = mine().map(|l| l.last_ns).max().unwrap_or(0);
         let data = mine().filter_map(|l| l.messages.back()).map(|m| m.end_ns).max().unwrap_or(0);

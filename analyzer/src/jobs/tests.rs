@@ -149,7 +149,7 @@ fn found(lanes: &[(u8, u8)], start_ns: u64) -> super::registry::Found {
 #[test]
 fn of_two_jobs_that_turn_out_to_be_one_the_older_name_stays() {
     let mut registry = super::registry::Registry::new(8, 64);
-    let none = std::collections::BTreeMap::new();
+    let none = super::lanes::Lanes::default();
     registry.update(Some(vec![found(&[(0, 1)], US), found(&[(2, 3), (3, 2)], 2 * US)]), &none, 0);
     registry.update(Some(vec![found(&[(0, 1), (2, 3), (3, 2)], US)]), &none, 0);
     let names: Vec<&str> = registry.jobs.iter().map(|j| j.id.as_str()).collect();
