@@ -147,11 +147,13 @@ impl QpTick {
         self.cnp_dscp = later.cnp_dscp.or(self.cnp_dscp);
         self.transport = later.transport;
         self.service = later.service.or(self.service);
-        let mut opcodes: BTreeMap<u8, u64> = self.opcodes.iter().copied().collect();
         for &(opcode, count) in &later.opcodes {
-            *opcodes.entry(opcode).or_default() += count;
+            match self.opcodes.iter_mut().find(|(known, _)| *known == opcode) {
+                Some((_, sum)) => *sum += count,
+                None => self.opcodes.push((opcode, count)),
+            }
         }
-        self.opcodes = opcodes.into_iter().collect();
+        self.opcodes.sort_unstable();
         self.witnesses.extend_from_slice(&later.witnesses);
         keep_first_witnesses(&mut self.witnesses);
     }

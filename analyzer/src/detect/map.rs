@@ -1,6 +1,6 @@
 //! The links as detectors need them: neighbours, parallels, access links, and when each last carried a packet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
@@ -8,14 +8,16 @@ use crate::by_link::{ByLink, MAX_LINKS};
 use crate::packet::Addr;
 use crate::tick::{LinkId, LinkInfo, Look, Tick};
 
+type ByName = HashMap<String, Vec<LinkId>, FixedState>;
+
 /// Links and how they hang together, learnt as they appear.
 #[derive(Debug, Default)]
 pub struct Map {
     links: ByLink<LinkInfo>,
     to_host: HashMap<Addr, LinkId, FixedState>,
     from_host: HashMap<Addr, LinkId, FixedState>,
-    out_of: BTreeMap<String, Vec<LinkId>>,
-    groups: BTreeMap<String, Vec<LinkId>>,
+    out_of: ByName,
+    groups: ByName,
     last_ns: ByLink<u64>,
     now_ns: u64,
     start_ns: Option<u64>,
@@ -154,7 +156,7 @@ impl Map {
     }
 }
 
-fn push(by_name: &mut BTreeMap<String, Vec<LinkId>>, name: &str, link: LinkId) {
+fn push(by_name: &mut ByName, name: &str, link: LinkId) {
     match by_name.get_mut(name) {
         Some(links) => links.push(link),
         None => _ = by_name.insert(name.to_owned(), vec![link]),

@@ -84,7 +84,10 @@ impl Totals {
 
     fn learn_link(&mut self, info: &LinkInfo) {
         let index = info.link.0 as usize;
-        if self.reach(index) {
+        if index == self.infos.len() && index < MAX_LINKS {
+            self.infos.push(info.clone());
+            self.links.push(LinkTotal::default());
+        } else if self.reach(index) {
             self.infos[index] = info.clone();
         }
     }
