@@ -208,3 +208,9 @@ fn captures_of_rdma() {
 fn captures_of_simulated_fabrics() {
     shared("fabric-sim").into_iter().for_each(|folder| all_of(&folder));
 }
+
+/// Names from DNS, conversations that others announce.
+#[test]
+fn captures_of_programs() {
+    shared("programs").into_iter().for_each(|folder| all_of(&folder));
+}

@@ -45,7 +45,7 @@ pub struct Inspector {
     pub(super) failures: Failures,
     pub(super) signatures: Arc<Signatures>,
     pool: Pool,
-    pub(super) memory: Memory,
+    pub(crate) memory: Memory,
     scratch: Facts,
     /// Probes called so far: what inspection costs, without a clock.
     pub probes: u64,
@@ -145,7 +145,7 @@ impl Inspector {
     }
 
     /// The label of a conversation that no protocol took so far: when it closes, or where the port alone suggests one.
-    fn nobodys(&self, turn: &Turn<'_>, looked: u8) -> Option<Label> {
+    fn nobodys(&mut self, turn: &Turn<'_>, looked: u8) -> Option<Label> {
         let closed = is_enough(turn, looked);
         let named = if looked >= BEFORE_PORT { guess_of(turn, turn.payload) } else { None };
         let facts = || self.label(&turn.key, named, Facts::default(), closed);
@@ -183,10 +183,10 @@ impl Inspector {
         label
     }
 
-    fn label(&self, key: &FlowKey, named: Option<Named>, facts: Facts, closed: bool) -> Label {
+    fn label(&mut self, key: &FlowKey, named: Option<Named>, facts: Facts, closed: bool) -> Label {
         let Facts { host, attrs, .. } = facts;
-        let learnt = || [key.dst, key.src].iter().find_map(|a| self.memory.name_of(*a)).map(|n| n.to_string());
         let dns = named.is_some_and(|n| n.name == "dns");
+        let mut learnt = || self.memory.name_of_either(key).map(|name| name.to_string());
         let host_name = host.or_else(|| if dns { None } else { learnt() });
         let attrs = (!attrs.is_empty()).then(|| Arc::from(attrs));
         Label { named, host_name, attrs, closed }

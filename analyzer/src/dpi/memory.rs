@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use super::facts::{Expected, Facts};
 use super::protocol::Name;
 use crate::packet::Addr;
+use crate::tick::FlowKey;
 
 /// Addresses with a name.
 const MAX_NAMES: usize = 16_384;
@@ -41,16 +42,34 @@ impl<K: Copy + Eq + Hash, V> Bounded<K, V> {
     }
 }
 
+/// What an inspector among several says instead of remembering names: one memory for all answers, in the order of the frames.
+#[derive(Clone, Debug)]
+pub(crate) enum Heard {
+    /// DNS named an address.
+    Learnt(Addr, Arc<str>),
+    /// A conversation without a name of its own was labelled.
+    Asked(FlowKey),
+}
+
+/// What was heard, each with the number of its frame.
+#[derive(Debug, Default)]
+struct Ear {
+    frame: u64,
+    heard: Vec<(u64, Heard)>,
+}
+
 /// The tables of one worker.
 #[derive(Debug)]
 pub struct Memory {
     names: Bounded<Addr, Arc<str>>,
     announced: Bounded<(Addr, u16), Name>,
+    /// Among several.
+    ear: Option<Box<Ear>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { names: Bounded::new(MAX_NAMES), announced: Bounded::new(MAX_ANNOUNCED) }
+        Self { names: Bounded::new(MAX_NAMES), announced: Bounded::new(MAX_ANNOUNCED), ear: None }
     }
 }
 
@@ -58,7 +77,10 @@ impl Memory {
     /// Takes what a message taught; `ends` are the two ends of its conversation.
     pub fn learn(&mut self, facts: &mut Facts, ends: [Addr; 2]) {
         for (addr, name) in facts.learnt.drain(..) {
-            self.names.put(addr, name.into());
+            match &mut self.ear {
+                None => self.names.put(addr, name.into()),
+                Some(ear) => ear.heard.push((ear.frame, Heard::Learnt(addr, name.into()))),
+            }
         }
         for Expected { addr, port, name } in facts.expected.drain(..) {
             let listeners = if addr == Addr::default() { ends } else { [addr, addr] };
@@ -66,6 +88,52 @@ impl Memory {
                 self.announced.put((listener, port), name);
             }
         }
+    }
+
+    /// One of several: names are kept elsewhere.
+    pub(crate) fn only_hear(&mut self) {
+        self.ear = Some(Box::default());
+    }
+
+    /// One of several: the frame whose turn it is.
+    #[inline]
+    pub(crate) fn turn(&mut self, frame: u64) {
+        if let Some(ear) = &mut self.ear {
+            ear.frame = frame;
+        }
+    }
+
+    /// One of several: what was heard since the last call.
+    pub(crate) fn take_heard(&mut self) -> Vec<(u64, Heard)> {
+        self.ear.as_mut().map(|ear| std::mem::take(&mut ear.heard)).unwrap_or_default()
+    }
+
+    /// One for several: takes what another heard; gives the name that was asked for.
+    pub(crate) fn hears(&mut self, heard: &Heard) -> Option<Arc<str>> {
+        match heard {
+            Heard::Learnt(addr, name) => {
+                self.names.put(*addr, name.clone());
+                None
+            }
+            Heard::Asked(key) => self.name_for(key),
+        }
+    }
+
+    /// Nobody has a name.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.names.map.is_empty()
+    }
+
+    /// The name that DNS gave one end of a conversation.
+    pub fn name_of_either(&mut self, key: &FlowKey) -> Option<Arc<str>> {
+        if let Some(ear) = &mut self.ear {
+            ear.heard.push((ear.frame, Heard::Asked(*key)));
+        }
+        self.name_for(key)
+    }
+
+    fn name_for(&self, key: &FlowKey) -> Option<Arc<str>> {
+        [key.dst, key.src].iter().find_map(|addr| self.name_of(*addr)).cloned()
     }
 
     /// The name that DNS gave an address.

@@ -15,7 +15,7 @@ mod h2;
 pub mod inspector;
 pub mod link;
 mod mask;
-mod memory;
+pub(crate) mod memory;
 mod open;
 mod pool;
 pub mod proto;

@@ -112,6 +112,7 @@ impl Worker {
     fn stands(&mut self, moment: &Moment, at_ns: u64) {
         self.icrc.stands(moment.whole);
         self.links.turn(moment.frame, moment.stretch, at_ns);
+        self.dpi.memory.turn(moment.frame);
         if let Some(births) = &mut self.flows.births {
             births.frame = moment.frame;
         }

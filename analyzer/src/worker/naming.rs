@@ -1,9 +1,11 @@
 //! A flow's name: payload inspection while the label is open, and its label written into both directions.
 
 use super::Worker;
+use super::conversation::reversed;
 use super::flows::{Flow, Found};
 use crate::dpi::{Label, Named, Seen};
 use crate::packet::Packet;
+use crate::tick::FlowKey;
 
 /// Engines that name flows; a flow remembers the place of its own here.
 pub(super) const ENGINES: [&str; 4] = ["none", "dpi", "port", "dfi"];
@@ -54,6 +56,15 @@ impl Worker {
         }
         if let Some(name) = self.flows.peek(place).and_then(Flow::watched) {
             self.watch(name, place, packet, at_ns);
+        }
+    }
+
+    /// DNS named one end of a conversation, as the memory that several workers have in common says.
+    pub(super) fn name_host(&mut self, key: &FlowKey, name: &str) {
+        for key in [*key, reversed(key)] {
+            let flow = self.flows.find(&key).and_then(|place| self.flows.get(place));
+            let Some(flow) = flow.filter(|flow| flow.app != Some("dns")) else { continue };
+            flow.found.get_or_insert_default().host_name.get_or_insert_with(|| name.to_owned());
         }
     }
 

@@ -52,6 +52,7 @@ impl Member {
         worker.links = Links::among_several(plan);
         worker.flows.births = Some(Births::default());
         worker.taps.in_part = true;
+        worker.dpi.memory.only_hear();
         worker.apart = Some(Vec::new());
         Self { number, worker, parts: Vec::new(), noted: Default::default() }
     }

@@ -23,6 +23,7 @@ pub use member::Member;
 
 use super::ahead::ask_bytes;
 use super::{TapNature, WorkerConfig};
+use crate::dpi::memory::{Heard, Memory};
 use crate::tick::{Look, TapTick, Tick};
 use crate::topology::Plan;
 use deal::Dealer;
@@ -51,6 +52,8 @@ pub struct Team {
     /// Taps of the ticks that ended, by the dealer's account, the earliest first.
     taps: Vec<Vec<(u16, TapTick)>>,
     workers: usize,
+    /// Names of addresses, for all.
+    names: Memory,
 }
 
 impl Team {
@@ -65,6 +68,7 @@ impl Team {
             lie_in: Vec::new(),
             taps: Vec::new(),
             workers,
+            names: Memory::default(),
         };
         (team, members)
     }
@@ -192,6 +196,25 @@ impl Team {
             ready(self.merger.merge(parts, taps));
         }
         self.merger.read(members, 1);
+        self.name(members);
+    }
+
+    /// Names that DNS gave, told in the order of the frames: what one worker learnt, another may have asked.
+    fn name(&mut self, members: &mut [Member]) {
+        let mut all: Vec<(u64, usize, Heard)> = Vec::new();
+        for (n, member) in members.iter_mut().enumerate() {
+            all.extend(member.worker.dpi.memory.take_heard().into_iter().map(|(frame, heard)| (frame, n, heard)));
+        }
+        if self.names.is_nameless() && !all.iter().any(|(.., heard)| matches!(heard, Heard::Learnt(..))) {
+            return;
+        }
+        all.sort_by_key(|(frame, ..)| *frame);
+        for (_, n, heard) in all {
+            let name = self.names.hears(&heard);
+            if let (Some(name), Heard::Asked(key), Some(member)) = (name, &heard, members.get_mut(n)) {
+                member.worker.name_host(key, &name);
+            }
+        }
     }
 
     /// Hands over the last tick, when nothing is gathered and all members are back.
