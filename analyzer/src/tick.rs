@@ -314,7 +314,7 @@ pub struct QpTick {
     pub transport: &'static str,
     /// Service, when connection management or payload told.
     pub service: Option<Service>,
-    /// Link that carries it at present.
+    /// Of the links that show it at present, the one nearest to its sender.
     pub link: LinkId,
     /// Packets, once each.
     pub packets: u64,

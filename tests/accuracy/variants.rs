@@ -40,8 +40,8 @@ pub const ALL: &[Variant] = &[
     },
     Variant {
         title: "clocks 10 us apart",
-        means: "The order between taps is lost; within one tap it is not.",
-        always: false,
+        means: "The order between taps is lost; a loss is placed by time to live, a cause may seem to follow its effect.",
+        always: true,
         how: Worse::Clocks,
     },
 ];

@@ -41,7 +41,7 @@ pub(super) static KIND: Kind = Kind {
             what: "convergence beyond this is critical",
             source: "BFD and routing: hundreds of ms",
         },
-        hold(200.0),
+        hold(1000.0),
     ],
     follows: &[],
     make: |knobs| Box::new(Failover::new(knobs)),

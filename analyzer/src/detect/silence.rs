@@ -1,8 +1,9 @@
 //! Which links are silent against their habit, and what waits for them. Shared by the detectors that judge silence.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::by_link::ByLink;
+use crate::packet::Addr;
 use crate::sketch::Latency;
 use crate::tick::{LinkId, LinkInfo, LinkTick, QpKey};
 
@@ -73,8 +74,12 @@ pub struct Silence {
     min_gaps: u64,
     habits: ByLink<Habit>,
     needless: Needless,
+    /// Timeouts after a loss that may still prove a silence.
+    lost: Vec<(QpKey, Weighed)>,
 }
 
+/// Most of them; the oldest go.
+const MAX_LOST: usize = 1024;
 /// Time for a second acknowledgement to show that a repeat was needless.
 const GRACE_NS: u64 = 300_000_000;
 
@@ -89,6 +94,7 @@ impl Silence {
             min_gaps: knobs.count("min_gaps"),
             habits: ByLink::default(),
             needless: Needless::new(GRACE_NS),
+            lost: Vec::new(),
         }
     }
 
@@ -161,32 +167,33 @@ impl Silence {
         is.then_some(silent)
     }
 
-    /// Hosts that sent nothing while requests to them were lost again and again, and send again since.
+    /// Hosts that sent nothing while requests to them were lost, and send again since. What they said first and had to repeat
+    /// counts with the requests: a port that comes up may lose what passes before it forwards.
     fn was_silent(&mut self, view: &View<'_>, weighed: &[(QpKey, Weighed)]) -> Vec<Silent> {
-        let mut all: BTreeMap<LinkId, Silent> = BTreeMap::new();
-        for (key, w) in weighed.iter().filter(|(_, w)| w.real() > 0) {
-            let Some(link) = view.map.from_host(key.dst) else { continue };
-            let Some(ended) = self.habits.get(link).and_then(|h| h.ended) else { continue };
-            let asked = w.first_ns.saturating_sub(w.silence_ns);
-            if asked <= ended.since_ns || w.last_ns > ended.until_ns + GRACE_NS || asked >= ended.until_ns {
-                continue;
-            }
-            let silent = all.entry(link).or_insert(Silent {
-                link,
-                since_ns: asked,
-                until_ns: ended.until_ns,
-                silence_ns: 0,
-                allowed_ns: self.min_ns,
-                usual_ns: 0,
-                moved: 0,
-                timeouts: 0,
-            });
-            silent.since_ns = silent.since_ns.min(asked);
-            silent.silence_ns = silent.until_ns.saturating_sub(silent.since_ns);
-            silent.timeouts += w.real();
+        let now_ns = view.map.now_ns();
+        let lost = weighed.iter().filter(|(_, w)| w.real() > 0);
+        let hosts: BTreeSet<Addr> = lost.clone().flat_map(|(key, _)| [key.src, key.dst]).collect();
+        self.lost.extend(lost.copied());
+        self.lost.retain(|(_, w)| w.last_ns + 4 * GRACE_NS > now_ns);
+        let beyond = self.lost.len().saturating_sub(MAX_LOST);
+        self.lost.drain(..beyond);
+        hosts.into_iter().filter_map(|host| self.host_was_silent(view, host)).collect()
+    }
+
+    fn host_was_silent(&mut self, view: &View<'_>, host: Addr) -> Option<Silent> {
+        let link = view.map.from_host(host)?;
+        let ended = self.habits.get(link).and_then(|h| h.ended)?;
+        let to = |l: &(QpKey, Weighed)| l.0.dst == host && ended.unanswered(&l.1);
+        let from = |l: &(QpKey, Weighed)| l.0.src == host && ended.unheard(&l.1);
+        let timeouts = self.lost.iter().filter(|l| to(l) || from(l)).map(|(_, w)| w.real()).sum();
+        let since_ns = self.lost.iter().filter(|l| to(l)).map(|(_, w)| asked_ns(w)).min()?;
+        let silence_ns = ended.until_ns.saturating_sub(since_ns);
+        if timeouts < self.unanswered || silence_ns < self.min_ns {
+            return None;
         }
-        all.retain(|_, s| s.timeouts >= self.unanswered && s.silence_ns >= self.min_ns);
-        all.into_values().collect()
+        self.lost.retain(|l| !to(l) && !from(l));
+        let (allowed_ns, until_ns) = (self.min_ns, ended.until_ns);
+        Some(Silent { link, since_ns, until_ns, silence_ns, allowed_ns, usual_ns: 0, moved: 0, timeouts })
     }
 
     fn learn(&mut self, link: &LinkTick) {
@@ -199,7 +206,23 @@ impl Silence {
     }
 }
 
+/// When what was repeated first had been sent before.
+fn asked_ns(w: &Weighed) -> u64 {
+    w.first_ns.saturating_sub(w.silence_ns)
+}
+
 impl Ended {
+    /// Sent to the host while it was silent, and not repeated much later than it spoke again.
+    fn unanswered(self, w: &Weighed) -> bool {
+        let asked = asked_ns(w);
+        asked > self.since_ns && asked < self.until_ns && w.last_ns <= self.until_ns + GRACE_NS
+    }
+
+    /// Among the first that the host said after it.
+    fn unheard(self, w: &Weighed) -> bool {
+        (self.until_ns..self.until_ns + GRACE_NS).contains(&asked_ns(w)) && w.last_ns <= self.until_ns + 2 * GRACE_NS
+    }
+
     /// Longer than the one before, or that is too old to matter.
     fn outlasts(&self, before: Option<Self>) -> bool {
         let old = |b: Self| self.until_ns > b.until_ns + 4 * GRACE_NS;

@@ -17,6 +17,8 @@ use crate::packet::Addr;
 const LEAST_PART: i64 = 20;
 /// And less than so many standard deviations of what the others do (LLMPrism: k-sigma).
 const SIGMAS: f64 = 3.0;
+/// What two taps show may be out of order by so much, their clocks being apart; less where messages are short.
+const CLOCKS_NS: u64 = 25_000;
 /// A normal distribution's standard deviation over its median deviation.
 const SIGMA_PER_MAD: f64 = 1.4826;
 
@@ -201,12 +203,15 @@ fn waits(group: &Group, step: &Step, t: usize) -> Vec<u64> {
         return Vec::new();
     }
     received.sort_unstable();
+    let mut times: Vec<u64> = span(track, step, t).iter().map(took).collect();
+    let slack = CLOCKS_NS.min(quantile(&mut times, 0.5).unwrap_or(0) / 4);
     let ready = group.control.get(&(track.key.dst, track.key.src)).map_or(&[][..], Vec::as_slice);
     let own = span(track, step, t);
     let ready = |until: u64| last_small(ready, until).map(|s| s.end_ns);
     let wait = |(before, m): (&Msg, &Msg)| {
         let acked = before.acked_ns.filter(|&a| a <= m.start_ns);
-        let inputs = [acked, last_until(&received, m.start_ns), ready(m.start_ns)];
+        let until = m.start_ns + slack;
+        let inputs = [acked, last_until(&received, until), ready(until)];
         m.start_ns.saturating_sub(inputs.into_iter().flatten().max().unwrap_or(0).max(before.over_ns))
     };
     own.iter().zip(own.iter().skip(1)).map(wait).collect()

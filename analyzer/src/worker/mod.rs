@@ -327,7 +327,7 @@ impl Worker {
 
 /// What a queue pair did since the last tick.
 fn qp_tick(flow: &Flow, rdma: &mut Rdma, delta: &FlowDelta, rtt: &SparseHistogram, src_qp: Option<u32>) -> QpTick {
-    let link = flow.views.link().unwrap_or(LinkId(u32::MAX));
+    let link = flow.views.nearest().unwrap_or(LinkId(u32::MAX));
     let (d, class) = (std::mem::take(&mut rdma.delta), rdma.class);
     QpTick {
         key: QpKey { src: flow.key.src, dst: flow.key.dst, dst_qp: flow.key.dst_qp.unwrap_or(0) },

@@ -22,7 +22,7 @@ impl Worker {
         }
         let Some(flow) = self.flows.get(place) else { return };
         if let Some(link) = on.first {
-            flow.views.saw(link, at_ns, true, 0);
+            flow.views.saw(link, 0, at_ns, true, 0);
         }
         if first {
             flow.begins(at_ns, packet.ip.map(|ip| ip.dscp));

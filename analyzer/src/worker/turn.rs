@@ -157,7 +157,8 @@ impl Worker {
         if let Transport::Rdma(bth) = &packet.transport {
             flow.sport = bth.sport;
         }
-        let moved = on.first.and_then(|link| flow.views.saw(link, at_ns, outcome.copy, outcome.rewound));
+        let ttl = packet.ip.map_or(0, |ip| ip.ttl);
+        let moved = on.first.and_then(|link| flow.views.saw(link, ttl, at_ns, outcome.copy, outcome.rewound));
         if let Some(moved) = moved {
             let key = flow.key;
             self.moved(key, moved);

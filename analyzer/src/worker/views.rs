@@ -21,10 +21,27 @@ pub(super) struct Moved {
     pub rewound: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct View {
-    link: Option<LinkId>,
+    link: LinkId,
+    /// Time to live of its packets there: the more, the nearer to the sender.
+    ttl: u8,
     last_ns: u64,
+}
+
+/// No link yet.
+const NONE: View = View { link: LinkId(u32::MAX), ttl: 0, last_ns: 0 };
+
+impl View {
+    fn link(self) -> Option<LinkId> {
+        (self.link != NONE.link).then_some(self.link)
+    }
+}
+
+impl Default for View {
+    fn default() -> Self {
+        NONE
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,30 +67,40 @@ pub(super) struct Views {
 impl Views {
     /// The link that carries the flow at present.
     pub fn link(&self) -> Option<LinkId> {
-        self.present.link
+        self.present.link()
+    }
+
+    /// Of the links that show it at present, the one nearest to its sender. By time to live: the order in which several taps
+    /// show a packet is that of their clocks.
+    pub fn nearest(&self) -> Option<LinkId> {
+        let present = self.present;
+        let shows = |v: &&View| v.link != NONE.link && v.last_ns.saturating_add(BESIDE_NS) >= present.last_ns;
+        let others = self.beside.iter().flat_map(|b| &b.others).filter(shows);
+        others.copied().fold(present, |best, v| if v.ttl > best.ttl { v } else { best }).link()
     }
 
     /// The only link that ever carried it, if any did; none if there were several.
     pub fn only(&self) -> Option<Option<LinkId>> {
-        self.beside.is_none().then_some(self.present.link)
+        self.beside.is_none().then_some(self.present.link())
     }
 
     /// Its packets went on as before, until `last_ns`.
     pub fn went_on(&mut self, last_ns: u64) {
-        if self.present.link.is_some() {
+        if self.present.link().is_some() {
             self.present.last_ns = last_ns;
         }
     }
 
     /// A packet of the flow was seen on `link`; `copy`: another link had shown it already. Gives a move when it is certain.
-    pub fn saw(&mut self, link: LinkId, at_ns: u64, copy: bool, rewound: u32) -> Option<Moved> {
-        if self.present.link == Some(link) {
+    pub fn saw(&mut self, link: LinkId, ttl: u8, at_ns: u64, copy: bool, rewound: u32) -> Option<Moved> {
+        if self.present.link == link {
             self.present.last_ns = at_ns;
             return self.beside.as_mut().and_then(|beside| beside.settle(link, at_ns, copy));
         }
         let present = self.present;
-        if present.link.is_none() {
-            self.present = View { link: Some(link), last_ns: at_ns };
+        let seen = View { link, ttl, last_ns: at_ns };
+        if present.link().is_none() {
+            self.present = seen;
             return None;
         }
         let beside = self.beside.get_or_insert_default();
@@ -81,11 +108,11 @@ impl Views {
             beside.pending = None;
         }
         if copy {
-            beside.remember(View { link: Some(link), last_ns: at_ns });
+            beside.remember(seen);
             return None;
         }
         let before = beside.other(link);
-        self.present = View { link: Some(link), last_ns: at_ns };
+        self.present = seen;
         beside.remember(present);
         beside.came(present, before, link, at_ns, rewound);
         None
@@ -95,7 +122,7 @@ impl Views {
 impl Beside {
     /// The first packet on another link than before: a move, unless that link showed the flow all along.
     fn came(&mut self, present: View, before: Option<View>, link: LinkId, at_ns: u64, rewound: u32) {
-        let Some(from) = present.link else { return };
+        let Some(from) = present.link() else { return };
         let all_along = before.is_some_and(|v| v.last_ns.saturating_add(BESIDE_NS) >= present.last_ns);
         if !all_along && self.pending.is_none() {
             let moved = Moved { from, to: link, last_on_from_ns: present.last_ns, first_on_to_ns: at_ns, rewound };
@@ -117,7 +144,7 @@ impl Beside {
     }
 
     fn other(&self, link: LinkId) -> Option<View> {
-        self.others.iter().find(|v| v.link == Some(link)).copied()
+        self.others.iter().find(|v| v.link == link).copied()
     }
 
     /// Keeps the links last seen; of too many the one longest unseen goes.
@@ -141,7 +168,7 @@ mod tests {
 
     fn moves(seen: &[(LinkId, u64, bool)]) -> Vec<(LinkId, LinkId, u64, u64)> {
         let mut views = Views::default();
-        let moved = seen.iter().filter_map(|&(link, at_ns, copy)| views.saw(link, at_ns, copy, 0));
+        let moved = seen.iter().filter_map(|&(link, at_ns, copy)| views.saw(link, 64, at_ns, copy, 0));
         moved.map(|m| (m.from, m.to, m.last_on_from_ns, m.first_on_to_ns)).collect()
     }
 
@@ -165,6 +192,18 @@ mod tests {
         let mut seen = vec![(B, 0, false)];
         seen.extend((1..20).flat_map(|i| [(A, i * MS, false), (B, i * MS + 9, true)]));
         assert_eq!(moves(&seen), []);
+    }
+
+    #[test]
+    fn the_nearest_link_is_told_by_time_to_live_and_not_by_the_order_of_clocks() {
+        let mut views = Views::default();
+        for i in 0..5 {
+            views.saw(B, 62, i * MS, false, 0);
+            views.saw(A, 63, i * MS + 10, true, 0);
+        }
+        assert_eq!((views.link(), views.nearest()), (Some(B), Some(A)));
+        views.saw(B, 62, 30 * MS, false, 0);
+        assert_eq!(views.nearest(), Some(B), "the other shows it no more");
     }
 
     #[test]
