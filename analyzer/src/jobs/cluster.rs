@@ -423,6 +423,18 @@ fn plausible(group: &Group) -> bool {
     true
 }
 
+/// Which connected part each host belongs to.
+pub(super) fn parts(edges: &Edges) -> BTreeMap<Addr, usize> {
+    let hosts: Vec<Addr> = edges.iter().flat_map(|e| [e.0, e.1]).collect::<BTreeSet<Addr>>().into_iter().collect();
+    let mut sets = Sets::new(hosts.len());
+    for (from, to) in edges {
+        if let (Ok(a), Ok(b)) = (hosts.binary_search(from), hosts.binary_search(to)) {
+            sets.join(a, b);
+        }
+    }
+    hosts.iter().enumerate().map(|(i, &host)| (host, sets.find(i))).collect()
+}
+
 /// All edges leave one host, or all enter one.
 pub(super) fn star(edges: &BTreeSet<(Addr, Addr)>) -> bool {
     let from: BTreeSet<Addr> = edges.iter().map(|e| e.0).collect();

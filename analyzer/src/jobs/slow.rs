@@ -241,9 +241,25 @@ fn excesses(group: &Group, step: &Step, usual: &Usual) -> BTreeMap<Addr, Excess>
             *begin = (*begin).min(first.start_ns);
         }
     }
-    let start_ns = begins.values().copied().min().unwrap_or(0);
-    for (host, begin) in begins.into_iter().filter(|_| usual.symmetric) {
-        out.entry(host).or_default().late = more(begin, start_ns);
+    for (host, late) in late(group, step, &begins).into_iter().filter(|_| usual.symmetric) {
+        out.entry(host).or_default().late = late;
     }
     out
+}
+
+/// How much later than the first each rank begins. Parts of an exchange that no lane joins (two rings, or two pieces of one whose
+/// middle is not mirrored) are laid upon each other by their ends: one that is late as a whole, its end with it, holds nobody up.
+fn late(group: &Group, step: &Step, begins: &BTreeMap<Addr, u64>) -> BTreeMap<Addr, i64> {
+    let part = super::cluster::parts(&group.edges());
+    let mut ends: BTreeMap<usize, u64> = BTreeMap::new();
+    for (track, beat) in group.tracks.iter().zip(&step.beats) {
+        if let (Some(&at), Some(beat)) = (part.get(&track.key.src), beat) {
+            let end = ends.entry(at).or_default();
+            *end = (*end).max(beat.end_ns);
+        }
+    }
+    let end = |host: &Addr| part.get(host).and_then(|at| ends.get(at)).copied().unwrap_or(0);
+    let before_end: BTreeMap<Addr, i64> = begins.iter().map(|(&h, &b)| (h, b as i64 - end(&h) as i64)).collect();
+    let first = before_end.values().copied().min().unwrap_or(0);
+    before_end.into_iter().map(|(host, at)| (host, at - first)).collect()
 }

@@ -207,3 +207,22 @@ fn a_step_is_known_with_the_tick_that_holds_its_end() {
         assert_eq!(known, if n < 2 { 0 } else { n + 1 }, "after tick {n}");
     }
 }
+
+/// A second ring that ends its steps with the first, and from the sixth on begins and ends a little later, all its ranks alike.
+#[test]
+fn a_ring_that_is_late_as_a_whole_holds_nobody_up() {
+    let mut ticks = ring(12, |_, _| (0, 0));
+    for (step, tick) in ticks.iter_mut().enumerate() {
+        let later = if step >= 6 { 6_000 * US } else { 0 };
+        let shifted = |m: &Message| {
+            let far = |a: Addr| host(a.0[15] + 3);
+            let key = QpKey { src: far(m.key.src), dst: far(m.key.dst), ..m.key };
+            let acked_ns = m.acked_ns.map(|at| at + later);
+            Message { key, start_ns: m.start_ns + later, end_ns: m.end_ns + later, acked_ns, ..*m }
+        };
+        let other: Vec<Message> = tick.messages.iter().map(shifted).collect();
+        tick.messages.extend(other);
+        tick.messages.sort_by_key(Message::order);
+    }
+    assert_eq!(blames(&ticks), [None; 12]);
+}
