@@ -37,6 +37,9 @@ pub(super) struct On {
     pub left_out: u8,
 }
 
+/// A link, the frame that made it, and its other direction's identifier.
+type Made = (LinkInfo, u64, Option<String>);
+
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
 pub(super) const CAPACITY: usize = 16_384;
 
@@ -419,7 +422,7 @@ impl Links {
 
     /// Among several workers: of the links made since the last call what they are, the frame that made each, and its other direction; and
     /// all notes since then. `used` is a list of notes that is of no use any more.
-    pub fn take_noted(&mut self, used: Vec<Note>) -> (Vec<(LinkInfo, u64, Option<String>)>, Vec<Note>) {
+    pub fn take_noted(&mut self, used: Vec<Note>) -> (Vec<Made>, Vec<Note>) {
         let Some(team) = &mut self.team else { return (Vec::new(), Vec::new()) };
         for link in 0..team.notes.len() {
             let Some(place) = team.notes.link(link) else { continue };
