@@ -13,10 +13,14 @@ fails when a fault is not named or something is invented.
 
 Each scenario is replayed by the program itself, and its report compared with what was injected. **Named**: a finding of
 the right kind about the right link, host or queue pair, at that time. *Elsewhere*: the right kind about another subject.
-*Consequences*: only what follows from the fault. Faults that touch no mirrored link are left out. The onset error is the
+*Consequences*: only what follows from the fault. Faults that touch no mirrored link are left out, and corruption and
+trimming where the switch cuts frames: no cut frame shows its ICRC or its length. The onset error is the
 start of the finding less the moment at which the fault began (on emulated hosts: the span in which it must have begun).
 Where several findings name a fault, the earliest counts; *within a tick*: at most 100 ms away. On emulated hosts a condition may
-begin long before the first packet that it touches. A warning is *invented* when neither a fault nor a link that was truly
+begin long before the first packet that it touches: a delay and a rate limit that begin between two steps of a job show in the
+first message of the next (c07, c09: 0.5 s later); of a link that loses one packet in 100 or 50 the first loss that can be told
+from a short timer counts (c02, c03: within 0.1 s of the first packet; c10: only acknowledgements before, which a repeat that
+is acknowledged twice does not prove); a port that goes down is noticed with the first request to it (c11). A warning is *invented* when neither a fault nor a link that was truly
 congested or paused explains it at that time.
 ";
 

@@ -28,9 +28,12 @@ pub struct Truth {
     /// It began between these moments.
     pub start_ns: (u64, u64),
     pub end_ns: u64,
-    /// Some mirror shows a link that it touches.
+    /// Some mirror shows a link that it touches, and enough of each frame to tell.
     pub mirrored: bool,
 }
+
+/// What a frame that the switch has cut can't show: the ICRC is at its end, and its length is that of a trimmed one.
+const NEEDS_WHOLE_FRAMES: [&str; 2] = ["corrupt", "packet_trim"];
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -61,18 +64,21 @@ pub fn simulated(folder: &Path) -> Option<Case> {
     let epoch = labels["epoch_ns"].as_u64()?;
     let names = link_names(&fabric);
     let at = |value: &Value, name: &str| value[name].as_u64().map(|t| epoch + t);
+    let cut = list(&labels, "mirrors").iter().any(|m| m["cut_bytes"].is_u64());
     let fault = |c: &Value| {
         let links = list(c, "links").iter().filter_map(|l| names.get(l.as_str()?)).flatten().cloned();
         let hosts = list(c, "hosts").iter().filter_map(|h| names.get(h.as_str()?)).flatten().cloned();
         let start = at(c, "start_ns").unwrap_or(epoch);
         // A silent or slow host shows by what its peers wait for: no link of its own need be mirrored.
-        let anywhere = ["straggler_host", "host_hang"].contains(&c["kind"].as_str().unwrap_or_default());
+        let kind = c["kind"].as_str().unwrap_or_default();
+        let anywhere = ["straggler_host", "host_hang"].contains(&kind);
+        let hidden = cut && NEEDS_WHOLE_FRAMES.contains(&kind);
         Truth {
             kind: text(c, "kind"),
             subjects: links.chain(hosts).collect(),
             start_ns: (start, start),
             end_ns: at(c, "effect_end_ns").or(at(c, "end_ns")).unwrap_or(u64::MAX),
-            mirrored: anywhere || !list(c, "visible_links").is_empty(),
+            mirrored: !hidden && (anywhere || !list(c, "visible_links").is_empty()),
         }
     };
     let effects = &labels["effects"];

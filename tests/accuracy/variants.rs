@@ -28,7 +28,7 @@ pub const ALL: &[Variant] = &[
     },
     Variant {
         title: "cut to 96 bytes",
-        means: "Headers are whole; only the ICRC, and with it corruption, can't be seen.",
+        means: "Headers are whole; the ICRC and the length of a frame are not: corruption and trimming can't be seen and don't count.",
         always: true,
         how: Worse::Cuts,
     },
