@@ -214,3 +214,50 @@ fn captures_of_simulated_fabrics() {
 fn captures_of_programs() {
     shared("programs").into_iter().for_each(|folder| all_of(&folder));
 }
+
+/// A conversation of hosts that DNS named in another one.
+#[test]
+fn names_from_dns_cross_workers() {
+    let answer = [
+        &[0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 7][..],
+        b"storage\x07example\0\0\x01\0\x01",
+        &[0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 10, 0, 0, 9],
+    ]
+    .concat();
+    let mut kept = Kept::default();
+    kept.interfaces.push(support::interface(InterfaceId(0), "tap", capture::LinkType::Ethernet));
+    let resolvers = (0..8u8).map(|n| (udp([10, 0, 1, n], [10, 0, 2, n], 53, 5_000), &answer[..]));
+    let frames = resolvers.map(|(head, payload)| [&head(payload.len())[..], payload].concat());
+    let later = (0..40u16).map(|n| udp([10, 0, 2, (n % 8) as u8], [10, 0, 0, 9], 40_000 + n, 9_999)(40));
+    for (n, mut bytes) in (0u64..).zip(frames.chain(later.map(|head| [&head[..], &[0xa5; 40]].concat()))) {
+        bytes.resize(bytes.len().max(60), 0);
+        let (at_ns, wire_len) = (1_000_000_000 + n * 1_000, bytes.len() as u32);
+        let repeats = if n < 8 { 1 } else { 40 };
+        for repeat in 0..repeats {
+            let at_ns = at_ns + repeat * 1_000_000;
+            let direction = capture::Direction::Unknown;
+            kept.frames
+                .push((bytes.clone(), Frame { bytes: &[], at_ns, wire_len, interface: InterfaceId(0), direction }));
+        }
+    }
+    kept.frames.sort_by_key(|(_, frame)| frame.at_ns);
+    let plan = Arc::new(Plan::default());
+    let one = by_one(&kept, &plan, &WorkerConfig::default());
+    let named = one.iter().flat_map(|t| &t.flows).filter(|f| f.host_name.as_deref() == Some("storage.example")).count();
+    assert!(named >= 40, "{named}");
+    same("names", &kept, &plan, &WorkerConfig::default());
+}
+
+/// Headers of a datagram of so many bytes.
+fn udp(src: [u8; 4], dst: [u8; 4], sport: u16, dport: u16) -> impl Fn(usize) -> Vec<u8> {
+    move |len| {
+        let mut head = vec![2, 0, 0, 0, 0, dst[3], 2, 0, 0, 0, 0, src[3], 8, 0, 0x45, 0];
+        head.extend_from_slice(&(28 + len as u16).to_be_bytes());
+        head.extend_from_slice(&[0, 0, 0, 0, 64, 17, 0, 0]);
+        head.extend_from_slice(&[src, dst].concat());
+        for word in [sport, dport, 8 + len as u16, 0] {
+            head.extend_from_slice(&word.to_be_bytes());
+        }
+        head
+    }
+}
