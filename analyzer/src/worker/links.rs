@@ -37,8 +37,8 @@ pub(super) struct On {
     pub left_out: u8,
 }
 
-/// A link, the frame that made it, and its other direction's identifier.
-type Made = (LinkInfo, u64, Option<String>);
+/// A link that is new, the frame that made it, and the identifier of its other direction.
+pub(super) type Made = (LinkInfo, u64, Option<String>);
 
 /// Links that a table may hold; packets of further ones count on no link, which `left_out` counts.
 pub(super) const CAPACITY: usize = 16_384;

@@ -6,11 +6,11 @@ use capture::Frame;
 
 use super::batch::Batch;
 use crate::packet::Transport;
-use crate::tick::{LinkInfo, Tick};
+use crate::tick::Tick;
 use crate::topology::Plan;
 use crate::worker::burst::Moment;
 use crate::worker::flows::Births;
-use crate::worker::links::Links;
+use crate::worker::links::{Links, Made};
 use crate::worker::notes::{Hold, Note};
 use crate::worker::{Worker, WorkerConfig};
 
@@ -41,8 +41,7 @@ pub struct Member {
 /// What a member noted of links.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
-    /// Links that are new, the frame that made each, and its other direction.
-    pub links: Vec<(LinkInfo, u64, Option<String>)>,
+    pub links: Vec<Made>,
     pub notes: Vec<Note>,
 }
 
