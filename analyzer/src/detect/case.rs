@@ -49,6 +49,7 @@ pub struct Case {
     pub qps: BTreeSet<QpKey>,
     sums: BTreeMap<&'static str, f64>,
     peaks: BTreeMap<&'static str, f64>,
+    lows: BTreeMap<&'static str, f64>,
     packets: Vec<FirstPacket>,
     involved: BTreeSet<String>,
     involved_more: u64,
@@ -79,6 +80,7 @@ impl Case {
             qps: BTreeSet::new(),
             sums: BTreeMap::new(),
             peaks: BTreeMap::new(),
+            lows: BTreeMap::new(),
             packets: Vec::new(),
             involved: BTreeSet::new(),
             involved_more: 0,
@@ -115,6 +117,10 @@ impl Case {
         for (name, value) in symptom.peaks {
             let peak = self.peaks.entry(name).or_insert(value);
             *peak = peak.max(value);
+        }
+        for (name, value) in symptom.lows {
+            let low = self.lows.entry(name).or_insert(value);
+            *low = low.min(value);
         }
         self.packets.extend(symptom.packets);
         self.packets.sort_by(|a, b| (a.at_ns, &a.src, &a.dst, a.psn).cmp(&(b.at_ns, &b.src, &b.dst, b.psn)));
@@ -161,6 +167,11 @@ impl Case {
         self.peaks.get(name).copied().unwrap_or(0.0)
     }
 
+    /// The smallest of a number.
+    pub fn low(&self, name: &str) -> f64 {
+        self.lows.get(name).copied().unwrap_or(0.0)
+    }
+
     /// The word that the worst symptom gave.
     pub fn note(&self) -> &str {
         self.note.as_deref().unwrap_or("")
@@ -179,7 +190,8 @@ impl Case {
 
     /// As the report has it. `ended`: whether the cause is over.
     pub fn finding(&self, kind: &Kind, map: &Map, ended: bool, blind: Option<String>) -> Finding {
-        let numbers = self.sums.iter().chain(&self.peaks).map(|(name, &value)| ((*name).to_owned(), value)).collect();
+        let all = self.sums.iter().chain(&self.peaks).chain(&self.lows);
+        let numbers = all.map(|(name, &value)| ((*name).to_owned(), value)).collect();
         let mut involved: Vec<String> = self.involved.iter().cloned().collect();
         if self.involved_more > 0 {
             involved.truncate(MAX_INVOLVED - 1);

@@ -89,9 +89,9 @@ impl Detector for CongestionControlOff {
 
 fn explain(case: &Case) -> String {
     format!(
-        "{} received {:.0} packets with congestion marks within {} and sent no congestion notification.",
+        "{} received {} with congestion marks within {} and sent no congestion notification.",
         case.name,
-        case.value,
+        super::window::count(case.value, "packet"),
         case.lasting()
     )
 }

@@ -6,7 +6,7 @@ use crate::tick::LinkId;
 
 use super::causes::follows;
 use super::config::{Knob, Knobs, hold};
-use super::window::{Part, Sum, Windows, count, percent};
+use super::window::{Part, Sum, Windows, count, percent, whole};
 use super::{About, Case, Detector, Kind, Relation, Symptom, View};
 
 pub(super) static KIND: Kind = Kind {
@@ -150,11 +150,11 @@ fn involve(view: &View<'_>, link: LinkId, symptom: Symptom) -> Symptom {
 
 fn explain(case: &Case) -> String {
     format!(
-        "Up to {} of packets on {} carry congestion marks: {} of {:.0} within {}.",
+        "Up to {} of packets on {} carry congestion marks: {} of {} within {}.",
         percent(case.value),
         case.name,
         count(case.sum("ce_packets"), "packet"),
-        case.sum("ecn_capable_packets"),
+        whole(case.sum("ecn_capable_packets")),
         case.lasting()
     )
 }

@@ -17,6 +17,7 @@ pub(super) static KIND: Kind = Kind {
     shows: "The last packet of a flow on one link and its first on an alternative link; the time between is its convergence. \
             A link that carries nothing afterwards, for longer than it ever paused before, has failed (warning); one that goes on has \
             shed flows (information). \
+            Where the taps show it, a link that failed itself (local) is told from one behind which something failed (remote). \
             The class tells what noticed: the data plane (within 1 ms), BFD or loss of carrier (within 50 ms), routing or bonding (longer).",
     advice: "Check the link that was left: port state, optics, BFD and routing log at that time.",
     knobs: &[
@@ -171,7 +172,27 @@ impl Exodus {
         let stalled = self.cut().map(gap_ns).max();
         stalled.or_else(|| self.gaps().first().copied()).unwrap_or(0)
     }
+
+    /// Whether the link itself failed or what lies beyond it, where the taps show that; else nothing is said.
+    fn place(&self, view: &View<'_>) -> &'static str {
+        let Some(back) = view.map.reverse(self.from).filter(|_| self.failed) else { return "" };
+        let silent = |link: LinkId| view.map.last_ns(link) < self.first_move_ns();
+        if silent(self.from) && silent(back) || self.interrupted(view) {
+            return ", in either direction: the link itself or its far end failed (local)";
+        }
+        if self.went_on(view) { " all through it: what failed lies beyond it (remote)" } else { "" }
+    }
+
+    /// The link carried other packets while the flows that left it waited.
+    fn went_on(&self, view: &View<'_>) -> bool {
+        let tick = view.tick.links.iter().find(|l| l.link == self.from.0);
+        let waited_ns = self.cut().map(gap_ns).max().unwrap_or(0);
+        waited_ns >= TELLING_NS && !self.dead(view) && tick.is_some_and(|l| l.silent_ns_max < waited_ns / 2)
+    }
 }
+
+/// A stall as long as this shows whether its link went on meanwhile: idle gaps of a link in use are shorter.
+const TELLING_NS: u64 = 1_000_000;
 
 /// Silence in both directions around a move that shows an interruption: far beyond any switching or pause time.
 const INTERRUPTED_NS: u64 = 10_000_000;
@@ -252,19 +273,24 @@ impl Failover {
             (false, _) => Severity::Info,
         };
         let gaps = exodus.gaps();
-        let middle = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
         let rewound = exodus.moves.iter().map(|m| m.rewound_packets).max().unwrap_or(0);
         let mut symptom = Symptom::new(About::Link(exodus.from), severity, exodus.since_ns(view), newest)
             .worst(convergence as f64 / 1e6, "ms", self.data_plane_ns as f64 / 1e6)
             .peak("convergence_ns", convergence as f64)
-            .peak("gap_ns_p50", middle as f64)
-            .peak("gap_ns_max", gaps.last().copied().unwrap_or(0) as f64)
+            .low("gap_ns_min", quantile(&gaps, 0.0) as f64)
+            .peak("gap_ns_p50", quantile(&gaps, 0.5) as f64)
+            .peak("gap_ns_p99", quantile(&gaps, 0.99) as f64)
+            .peak("gap_ns_max", quantile(&gaps, 1.0) as f64)
             .peak("rewound_packets_max", rewound.into())
             .note(format!("{}; class: {}", fate(view, exodus), self.class(convergence)));
         if exodus.told {
             return symptom;
         }
-        symptom = symptom.sum("flows", exodus.moves.len() as f64).sum("flows_cut", exodus.cut().count() as f64);
+        let repeated: u64 = exodus.cut().map(|m| u64::from(m.rewound_packets)).sum();
+        symptom = symptom
+            .sum("flows", exodus.moves.len() as f64)
+            .sum("flows_cut", exodus.cut().count() as f64)
+            .sum("retransmitted_packets", repeated as f64);
         for m in &exodus.moves {
             if let Some(dst_qp) = m.flow.dst_qp {
                 symptom.qps.push(QpKey { src: m.flow.src, dst: m.flow.dst, dst_qp });
@@ -284,7 +310,13 @@ fn fate(view: &View<'_>, exodus: &Exodus) -> String {
     to.truncate(3);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let old = if exodus.dead(view) { "the old link carries nothing since" } else { "the old link goes on" };
-    format!("to {}{more}; {old}", to.join(", "))
+    format!("to {}{more}; {old}{}", to.join(", "), exodus.place(view))
+}
+
+/// Of sorted values: the smallest that so large a share of them does not exceed; 0 of none.
+fn quantile(sorted: &[u64], share: f64) -> u64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }
 
 impl Detector for Failover {
@@ -296,11 +328,23 @@ impl Detector for Failover {
 
 fn explain(case: &Case) -> String {
     format!(
-        "{} left {} {}; {} had to repeat, the longest was without a link for {}.",
+        "{} left {} {}; {} had to repeat {}, the longest was without a link for {}{}.",
         count(case.sum("flows"), "flow"),
         case.name,
         case.note(),
         count(case.sum("flows_cut"), "flow"),
-        duration(case.peak("convergence_ns") as u64)
+        count(case.sum("retransmitted_packets"), "packet"),
+        duration(case.peak("convergence_ns") as u64),
+        spread(case)
     )
+}
+
+/// Gaps of all flows, where there are several.
+fn spread(case: &Case) -> String {
+    if case.sum("flows") < 2.0 {
+        return String::new();
+    }
+    let [p50, p99] = ["gap_ns_p50", "gap_ns_p99"].map(|name| duration(case.peak(name) as u64));
+    let [least, most] = [case.low("gap_ns_min"), case.peak("gap_ns_max")].map(|ns| duration(ns as u64));
+    format!(" (gaps of all: from {least} to {most}, p50 {p50}, p99 {p99})")
 }

@@ -91,6 +91,8 @@ pub struct Symptom {
     pub sums: Vec<(&'static str, f64)>,
     /// Numbers of which the largest is kept.
     pub peaks: Vec<(&'static str, f64)>,
+    /// Numbers of which the smallest is kept.
+    pub lows: Vec<(&'static str, f64)>,
     /// First packets.
     pub packets: Vec<FirstPacket>,
     /// Names of queue pairs and hosts concerned.
@@ -125,6 +127,7 @@ impl Symptom {
             threshold: 0.0,
             sums: Vec::new(),
             peaks: Vec::new(),
+            lows: Vec::new(),
             packets: Vec::new(),
             involved: Vec::new(),
             note: None,
@@ -158,6 +161,12 @@ impl Symptom {
     /// A number whose largest is kept.
     pub fn peak(mut self, name: &'static str, value: f64) -> Self {
         self.peaks.push((name, value));
+        self
+    }
+
+    /// A number whose smallest is kept.
+    pub fn low(mut self, name: &'static str, value: f64) -> Self {
+        self.lows.push((name, value));
         self
     }
 

@@ -180,10 +180,23 @@ pub fn percent(share: f64) -> String {
     if value > 0.0 && value < 0.01 { format!("{value:.1e} %") } else { format!("{} %", trim(value)) }
 }
 
-/// `1 packet`, `7 packets`.
+/// `1 packet`, `7 packets`, `6,935 packets`.
 pub fn count(n: f64, one: &str) -> String {
     let many = if one.ends_with('s') { "" } else { "s" };
-    if n == 1.0 { format!("1 {one}") } else { format!("{n:.0} {one}{many}") }
+    if n == 1.0 { format!("1 {one}") } else { format!("{} {one}{many}", whole(n)) }
+}
+
+/// A whole number with its thousands apart: `6,935`.
+pub fn whole(n: f64) -> String {
+    let digits = format!("{n:.0}");
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -213,5 +226,9 @@ mod tests {
             ("12.3 %".into(), "1.0e-3 %".into(), "0 %".into())
         );
         assert_eq!((count(1.0, "packet"), count(3.0, "packet")), ("1 packet".into(), "3 packets".into()));
+        assert_eq!(
+            [999.0, 6_935.0, 1_234_567.0].map(|n| count(n, "packet")),
+            ["999 packets", "6,935 packets", "1,234,567 packets"]
+        );
     }
 }

@@ -47,10 +47,54 @@ fn flows_that_leave_a_dead_link_give_its_convergence() {
         "{}",
         f.explanation
     );
+    assert!(
+        f.explanation.contains("had to repeat 8 packets") && f.explanation.contains("from 5 ms to 30 ms"),
+        "{}",
+        f.explanation
+    );
+    assert!(!f.explanation.contains("(local)"), "the other direction went on: {}", f.explanation);
+    let of = |name: &str| f.evidence.numbers.get(name).copied();
+    assert_eq!(
+        [of("gap_ns_min"), of("gap_ns_p50"), of("gap_ns_p99"), of("gap_ns_max")],
+        [5e6, 5e6, 3e7, 3e7].map(Some)
+    );
+    assert_eq!([of("flows"), of("retransmitted_packets")], [2.0, 8.0].map(Some));
     // Fifty ms later it is silent, too, and that follows from the same.
     scene.tick(|t| t.links = without(t, &[4]));
     let silent = scene.one("link_silent");
     assert_eq!((silent.severity, silent.cause.as_deref()), (Severity::Warning, Some(f.id.as_str())));
+}
+
+/// Both directions of leaf0 to spine0 are mirrored; a flow that lost packets leaves it. What its links do is the caller's.
+fn cut_from_both_ways(links: impl Fn(&Tick) -> Vec<LinkTick>) -> String {
+    let mut scene = Scene::new();
+    scene.new_links.iter_mut().find(|l| l.link == LinkId(4)).unwrap().reverse = Some(LinkId(6));
+    scene.calm(3);
+    scene.tick(|t| {
+        t.links = links(t);
+        t.links.sort_by_key(|l| l.link);
+        t.moves = vec![moved(t, 2, (4, 5), (20 * MS, 50 * MS), 8)];
+    });
+    scene.one("failover").explanation
+}
+
+#[test]
+fn a_link_that_failed_is_told_from_one_behind_which_something_failed() {
+    let local = cut_from_both_ways(|t| {
+        let mut links = without(t, &[4, 6]);
+        links.extend([stops(t, 4, 20 * MS), stops(t, 6, 20 * MS)]);
+        links
+    });
+    assert!(local.contains("(local)"), "{local}");
+    let remote = cut_from_both_ways(|t| without(t, &[]));
+    assert!(remote.contains("(remote)"), "{remote}");
+    let flapped = |t: &Tick| LinkTick { silent_ns_max: 30 * MS, silent_until_ns: t.start_ns + 50 * MS, ..calm(t, 4) };
+    let unknown = cut_from_both_ways(|t| {
+        let mut links = without(t, &[4]);
+        links.push(flapped(t));
+        links
+    });
+    assert!(!unknown.contains("(local)") && !unknown.contains("(remote)"), "{unknown}");
 }
 
 #[test]
