@@ -129,9 +129,10 @@ pub struct DissectArgs {
     /// Capture files, or folders of them; several are one fabric, merged by time.
     #[arg(required = true, value_name = "FILE|DIR")]
     pub inputs: Vec<PathBuf>,
-    /// The flow, its ends in either order: 10.0.0.1:40000-10.0.0.2:443, or [fd00::1]:40000-[fd00::2]:443.
+    /// The flow, its ends in either order: 10.0.0.1:40000-10.0.0.2:443, or [fd00::1]:40000-[fd00::2]:443; without it the
+    /// busiest flows are listed.
     #[arg(long, value_name = "ADDRESS:PORT-ADDRESS:PORT")]
-    pub flow: Ends,
+    pub flow: Option<Ends>,
     /// What is known of the fabric, TOML or JSON (docs/topology.md).
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `fabricscope dissect`: the story of one flow: who opened it, what it is and how that is known, how it fared.
 
 mod ends;
+mod list;
 mod story;
 
 use std::process::ExitCode;
@@ -43,10 +44,14 @@ pub fn dissect(args: &DissectArgs) -> Result<ExitCode, Failure> {
         confined: None,
     };
     let report = analyse(&args.analysis(), task, &AtomicBool::new(false))?;
-    let mut handshakes = Handshakes::new(args.flow);
+    let Some(flow) = args.flow else {
+        print(|out| list::write(&report, args.format, Style::of_stdout(), out))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut handshakes = Handshakes::new(flow);
     handshakes.watch(open()?.as_mut());
-    let Some(story) = story::tell(&report, args.flow, &handshakes) else {
-        return Err(Failure::new(format!("no flow {}", args.flow), absent(&report, args.flow), hint(&report)));
+    let Some(story) = story::tell(&report, flow, &handshakes) else {
+        return Err(Failure::new(format!("no flow {flow}"), absent(&report, flow), hint(&report)));
     };
     match args.format {
         Format::Text => print(|out| story::text(&story, Style::of_stdout(), out))?,

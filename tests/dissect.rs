@@ -61,6 +61,19 @@ fn the_busiest_flow_in_either_order_and_format() {
 }
 
 #[test]
+fn without_a_flow_those_to_choose_from_are_listed() {
+    let text = String::from_utf8(run(&["dissect", "names/misleading.pcap.zst"]).stdout).unwrap();
+    let line = text.lines().find(|l| l.contains("10.77.0.2:443")).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains("redis"), "{line}");
+    let flow = line.split_whitespace().next().unwrap();
+    let story = run(&["dissect", "names/misleading.pcap.zst", "--flow", flow]);
+    assert!(String::from_utf8(story.stdout).unwrap().contains("redis, by its payload"));
+    let json: Value =
+        serde_json::from_slice(&run(&["dissect", "names/misleading.pcap.zst", "--format", "json"]).stdout).unwrap();
+    assert!(json["flows"].as_array().unwrap().iter().any(|f| f == flow), "{json}");
+}
+
+#[test]
 fn what_is_not_there_is_said_with_what_is() {
     let capture = capture();
     let done = run(&["dissect", &capture, "--flow", "192.0.2.1:1-192.0.2.2:2"]);
