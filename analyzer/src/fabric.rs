@@ -9,7 +9,7 @@ mod totals;
 mod witness;
 
 pub use flow_table::{FlowTable, FlowTotal};
-pub use names::{l4, mirror, mirror_kind, opcode, tap};
+pub use names::{l4, mirror, opcode, tap};
 pub use totals::{LinkTotal, Totals};
 pub use witness::Witness;
 

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod report;
 pub mod sketch;
 pub mod slot;
+pub mod text;
 pub mod tick;
 mod tick_merge;
 mod tick_message;

@@ -100,6 +100,22 @@ pub enum MirrorKind {
     Geneve,
 }
 
+impl MirrorKind {
+    /// As reports and identifiers of links spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Rspan => "rspan",
+            Self::Erspan1 => "erspan1",
+            Self::Erspan2 => "erspan2",
+            Self::Erspan3 => "erspan3",
+            Self::Gretap => "gretap",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+        }
+    }
+}
+
 /// Which port's mirror a copy came through: everything the envelope says. Two copies with the same key come from the same mirrored port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct MirrorKey {

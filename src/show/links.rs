@@ -36,7 +36,7 @@ const COLUMNS: [Column; 10] = [
     Column { title: "NAK", cell: naks },
     Column { title: "RTT p50", cell: |r| rtt(r.link, |q| q.p50) },
     Column { title: "p99", cell: |r| rtt(r.link, |q| q.p99) },
-    Column { title: "silence", cell: |r| r.link.silent_ns_max.map_or(UNKNOWN.to_owned(), units::duration) },
+    Column { title: "silence", cell: |r| r.link.silent_ns_max.map_or(UNKNOWN.to_owned(), silence) },
     Column { title: "paused", cell: |r| paused(r.link) },
 ];
 
@@ -71,6 +71,11 @@ fn retransmitted(link: &Link) -> u64 {
 
 fn rtt(link: &Link, of: fn(&Quantiles) -> u64) -> String {
     link.rtt_ns.as_ref().map_or(UNKNOWN.to_owned(), |q| units::duration(of(q)))
+}
+
+/// Gaps of up to 100 us are no silence.
+fn silence(ns: u64) -> String {
+    if ns == 0 { "<100 us".to_owned() } else { units::duration(ns) }
 }
 
 /// The worst class; a link on which no PFC frame can be seen is not one without pauses.

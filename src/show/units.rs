@@ -1,5 +1,7 @@
 //! Numbers for people: short, with their unit, never more digits than matter.
 
+use analyzer::text::thousands;
+
 /// Nanoseconds as `830 ns`, `12.4 us`, `3.10 ms`, `2.50 s`, `4 m 05 s`, `2 h 03 m`.
 pub fn duration(ns: u64) -> String {
     const MINUTE_S: u64 = 60;
@@ -51,15 +53,7 @@ pub fn three_digits(value: f64) -> String {
 
 /// With thousands separated: `1,234,567`.
 pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    thousands(&value.to_string())
 }
 
 /// `1 frame`, `2 frames`.

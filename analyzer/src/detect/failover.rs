@@ -176,8 +176,7 @@ impl Exodus {
     /// Whether the link itself failed or what lies beyond it, where the taps show that; else nothing is said.
     fn place(&self, view: &View<'_>) -> &'static str {
         let Some(back) = view.map.reverse(self.from).filter(|_| self.failed) else { return "" };
-        let silent = |link: LinkId| view.map.last_ns(link) < self.first_move_ns();
-        if silent(self.from) && silent(back) || self.interrupted(view) {
+        if self.dead(view) && view.map.last_ns(back) < self.first_move_ns() || self.interrupted(view) {
             return ", in either direction: the link itself or its far end failed (local)";
         }
         if self.went_on(view) { " all through it: what failed lies beyond it (remote)" } else { "" }
@@ -185,9 +184,10 @@ impl Exodus {
 
     /// The link carried other packets while the flows that left it waited.
     fn went_on(&self, view: &View<'_>) -> bool {
-        let tick = view.tick.links.iter().find(|l| l.link == self.from.0);
         let waited_ns = self.cut().map(gap_ns).max().unwrap_or(0);
-        waited_ns >= TELLING_NS && !self.dead(view) && tick.is_some_and(|l| l.silent_ns_max < waited_ns / 2)
+        waited_ns >= TELLING_NS
+            && !self.dead(view)
+            && view.link(self.from).is_some_and(|l| l.silent_ns_max < waited_ns / 2)
     }
 }
 
@@ -199,7 +199,7 @@ const INTERRUPTED_NS: u64 = 10_000_000;
 
 /// Was a link silent for long at a moment of the tick?
 fn silent_at(view: &View<'_>, link: LinkId, at_ns: u64) -> bool {
-    let Some(tick) = view.tick.links.iter().find(|l| l.link == link.0) else {
+    let Some(tick) = view.link(link) else {
         return view.map.last_ns(link) + INTERRUPTED_NS <= at_ns;
     };
     let began = tick.silent_until_ns.saturating_sub(tick.silent_ns_max);

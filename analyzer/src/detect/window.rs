@@ -7,6 +7,7 @@ use std::hash::Hash;
 use foldhash::fast::FixedState;
 
 use crate::slot::LinkSlot;
+use crate::text::thousands;
 use crate::tick::LinkTick;
 
 /// One stretch that counts into a share.
@@ -188,15 +189,7 @@ pub fn count(n: f64, one: &str) -> String {
 
 /// A whole number with its thousands apart: `6,935`.
 pub fn whole(n: f64) -> String {
-    let digits = format!("{n:.0}");
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(&format!("{n:.0}"))
 }
 
 #[cfg(test)]

@@ -71,24 +71,10 @@ pub fn l4(protocol: u8) -> String {
     known.to_owned()
 }
 
-/// Name of an envelope.
-pub fn mirror_kind(kind: MirrorKind) -> &'static str {
-    match kind {
-        MirrorKind::Plain => "plain",
-        MirrorKind::Rspan => "rspan",
-        MirrorKind::Erspan1 => "erspan1",
-        MirrorKind::Erspan2 => "erspan2",
-        MirrorKind::Erspan3 => "erspan3",
-        MirrorKind::Gretap => "gretap",
-        MirrorKind::Vxlan => "vxlan",
-        MirrorKind::Geneve => "geneve",
-    }
-}
-
 /// A mirror's identity as the report shows it.
 pub fn mirror(key: MirrorKey, tap: &str) -> LinkMirror {
     LinkMirror {
-        kind: mirror_kind(key.kind).to_owned(),
+        kind: key.kind.name().to_owned(),
         session: key.session,
         vlan: key.vlan,
         port: key.port,
@@ -102,7 +88,7 @@ pub fn mirror(key: MirrorKey, tap: &str) -> LinkMirror {
 pub fn tap(source: &str, key: MirrorKey) -> String {
     let mut name = source.to_owned();
     if key.kind != MirrorKind::Plain {
-        name = format!("{name} {}", mirror_kind(key.kind));
+        name = format!("{name} {}", key.kind.name());
     }
     for (what, value) in [("vlan", key.vlan.map(u32::from)), ("session", key.session), ("port", key.port)] {
         if let Some(value) = value {

@@ -193,13 +193,10 @@ impl Worker {
     fn read<'a>(&self, frame: &Frame<'a>, read: &mut Read<'a>) -> Result<(), Unread> {
         read.key = None;
         let port = self.ports.get(usize::from(frame.interface.0)).ok_or(Unread::NoInterface)?;
-        let fcs = usize::from(port.fcs_len);
-        let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
-        let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
-        let bytes = frame.bytes.get(..end).unwrap_or(frame.bytes);
-        let span = Span::new(bytes, frame.wire_len.saturating_sub(fcs as u32));
+        let (bytes, wire_len) = port.without_fcs(frame);
+        let span = Span::new(bytes, wire_len);
         let format = TapFormat { rspan: port.nature.rspan };
-        read.cut = !whole;
+        read.cut = !is_whole(frame);
         let key = self.decoder.decode_to(port.link_type, format, span, &mut read.packet).map_err(Unread::Refused)?;
         if let Some(key) = key {
             read.hash = hash(&key);

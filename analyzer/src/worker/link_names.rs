@@ -1,7 +1,7 @@
 //! What links are called that no topology names.
 
 use super::links::Origin;
-use crate::packet::{Addr, MirrorKey, MirrorKind};
+use crate::packet::{Addr, MirrorKey};
 use crate::tick::{LinkId, LinkInfo};
 
 /// A link by what made it; `name` is what the topology calls a host.
@@ -41,17 +41,7 @@ pub(super) fn describe(origin: Origin, tap: &str, name: impl Fn(Addr) -> Option<
 
 /// `rspan:152`, `erspan2:10.0.0.1/11`, `vxlan:10.0.0.1/5001`, with `:tx` or `:rx` where the mirror tells the direction.
 fn mirror_id(key: &MirrorKey, egress: Option<bool>) -> String {
-    let kind = match key.kind {
-        MirrorKind::Plain => "plain",
-        MirrorKind::Rspan => "rspan",
-        MirrorKind::Erspan1 => "erspan1",
-        MirrorKind::Erspan2 => "erspan2",
-        MirrorKind::Erspan3 => "erspan3",
-        MirrorKind::Gretap => "gretap",
-        MirrorKind::Vxlan => "vxlan",
-        MirrorKind::Geneve => "geneve",
-    };
-    let mut id = kind.to_owned();
+    let mut id = key.kind.name().to_owned();
     if let Some(vlan) = key.vlan {
         id.push_str(&format!(":{vlan}"));
     }

@@ -119,6 +119,15 @@ impl Port {
     }
 }
 
+impl Port {
+    /// A frame's bytes and its length on the wire, without the checksum that ends it where the capture has that.
+    fn without_fcs<'a>(&self, frame: &Frame<'a>) -> (&'a [u8], u32) {
+        let fcs = usize::from(self.fcs_len);
+        let end = if burst::is_whole(frame) { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
+        (frame.bytes.get(..end).unwrap_or(frame.bytes), frame.wire_len.saturating_sub(fcs as u32))
+    }
+}
+
 /// Decodes, attributes and measures.
 #[derive(Debug)]
 pub struct Worker {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use analyzer::fabric::{l4, mirror_kind};
+use analyzer::fabric::l4;
 use analyzer::packet::MirrorKey;
 use analyzer::report::{Finding, Job};
 use analyzer::tick::{FlowTick, LinkInfo, LinkTick, QpTick, SparseHistogram, TapTick};
@@ -161,7 +161,7 @@ fn link_row(place: Place<'_>, info: &LinkInfo, pfc_seen: bool) -> LinkRow {
         to_node: info.to.clone(),
         speed_bps: info.speed_bps,
         link_group: info.group.clone(),
-        mirror_kind: mirror_kind(info.mirror.kind).to_owned(),
+        mirror_kind: info.mirror.kind.name().to_owned(),
         mirror_session: info.mirror.session,
         mirror_vlan: info.mirror.vlan,
         mirror_port: info.mirror.port,
@@ -347,7 +347,7 @@ fn tap_row(place: Place<'_>, tap: &TapTick) -> TapTickRow {
         start_ns: place.facts.tick.start_ns,
         end_ns: place.facts.tick.end_ns,
         tap: tap.source.clone(),
-        mirror_kind: mirror_kind(tap.key.kind).to_owned(),
+        mirror_kind: tap.key.kind.name().to_owned(),
         mirror_session: tap.key.session,
         mirror_vlan: tap.key.vlan,
         mirror_port: tap.key.port,

@@ -169,11 +169,8 @@ impl Dealer {
     fn decode<'a>(&self, frame: &Frame<'a>) -> Option<Result<(Packet<'a>, Option<FlowKey>), crate::wire::Refusal>> {
         let port = self.ports.get(usize::from(frame.interface.0))?;
         let format = TapFormat { rspan: port.nature.rspan };
-        let fcs = usize::from(port.fcs_len);
-        let whole = frame.bytes.len() as u64 >= u64::from(frame.wire_len);
-        let end = if whole { frame.bytes.len().saturating_sub(fcs) } else { frame.bytes.len() };
-        let bytes = frame.bytes.get(..end).unwrap_or(frame.bytes);
-        let read = self.decoder.decode(port.link_type, format, bytes, frame.wire_len.saturating_sub(fcs as u32));
+        let (bytes, wire_len) = port.without_fcs(frame);
+        let read = self.decoder.decode(port.link_type, format, bytes, wire_len);
         Some(read.map(|packet| {
             let key = FlowKey::of_packet(&packet);
             (packet, key)
